@@ -18,7 +18,7 @@ from alertd.core.words import format_age, format_instant
 
 @dataclass(frozen=True, kw_only=True)
 class MonthlyBillRule(Rule):
-    """Count the days since a bill was first seen in one of some states; one alert per bill."""
+    """Count the days since a bill was first seen in one of the states; one alert per bill."""
 
     TYPE: ClassVar[str] = "monthly_bill"
     HELP: ClassVar[str] = "Days since a monthly bill was first seen in one of the states; one alert per bill."
@@ -46,7 +46,7 @@ class MonthlyBillRule(Rule):
         yield from rising_problems("thresholds", self.thresholds)
 
     def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
-        """Judge every bill that is in one of the states, and the watched ones that have left them."""
+        """Judge every bill that is in one of the states, and watched bills that have left them."""
         samples = []
         for tracked in facts.bills:
             group = _group(tracked)
@@ -58,7 +58,7 @@ class MonthlyBillRule(Rule):
         return samples
 
     def left_out(self, facts: Facts, group: Labels) -> str:
-        """Say that a bill was in none of the states that count, or is of an account that does not."""
+        """Return `NOT_MATCHED` for a bill that was never in the states or whose account is excluded; else empty."""
         found = next((tracked for tracked in facts.bills if _group(tracked) == group), None)
         if found is None or (self.account.matches(found.bill.account) and self._lasted(found) is not None):
             return ""
@@ -68,7 +68,7 @@ class MonthlyBillRule(Rule):
         return status in self.status or (owes and BillStatus.OVERDUE in self.status)
 
     def _since(self, tracked: TrackedBill) -> datetime | None:
-        """Return since when the bill has been in one of the states without a break; None when it is not."""
+        """Return when the bill's unbroken time in the states began; None if it is not in them or owes too little."""
         since = None
         for phase in reversed(tracked.phases):
             if not self._counts(phase.status, owes=phase.owes):
@@ -77,7 +77,7 @@ class MonthlyBillRule(Rule):
         return since if tracked.bill.owed >= self.min_debt else None
 
     def _lasted(self, tracked: TrackedBill) -> timedelta | None:
-        """Return for how long the bill was in one of the states until it left them; None where it never was."""
+        """Return how long the bill was last in the states, up to when it left them or was last seen; None if never."""
         ended = None
         began = None
         for phase in reversed(tracked.phases):
@@ -93,7 +93,7 @@ class MonthlyBillRule(Rule):
 
     def _sample(self, facts: Facts, tracked: TrackedBill, group: Labels, since: datetime | None) -> Sample:
         bill = tracked.bill
-        # What is not in the list any more is not known to be paid, and not known to be owed either: it ages no further.
+        # Whether a bill that is no longer listed was paid is unknown: its age stops growing.
         age = (tracked.gone_since or facts.now) - since if since is not None else self._lasted(tracked) or timedelta()
         reached = max((s for s, limit in self.thresholds.items() if age >= limit), default=None) if since else None
         gaps = tuple(filter(None, (facts.bill_gaps.get(bill.account), _gone(tracked))))
@@ -105,7 +105,7 @@ class MonthlyBillRule(Rule):
             value=days_of(age),
             unit=Unit.DAYS,
             reached=reached,
-            # Days only grow: a severity is left when the bill leaves the states, not by a share of the threshold.
+            # Days only grow: a severity ends when the bill leaves the states, not below a share of the threshold.
             held=reached,
             thresholds=tuple((s, days_of(limit)) for s, limit in sorted(self.thresholds.items())),
             as_of=tracked.last_seen_at,
@@ -127,7 +127,7 @@ def _group(tracked: TrackedBill) -> Labels:
 
 
 def _gone(tracked: TrackedBill) -> str:
-    """Say that a bill is no longer listed, and what that means; empty while it is."""
+    """Return the caveat for a bill that is no longer listed; empty while it is."""
     if tracked.gone_since is None:
         return ""
     return (

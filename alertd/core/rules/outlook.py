@@ -1,7 +1,7 @@
 """
-What groups are expected to spend in the rest of a period, worked out once for all budgets that ask the same.
+What groups are expected to spend in the rest of a period, computed once for all budgets with the same parameters.
 
-A group is worked out when it is asked for, and again once its spend or an edge moved.
+A group is computed on demand, and again after its spend or an edge changed.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ahead:
-    """What is asked: what decides about all groups alike."""
+    """The parameters of an outlook, which are the same for all groups."""
 
     metric: str
     start: int
-    """The hour from which on the history counts."""
+    """The earliest hour of the history."""
     edge: int
-    """The hour through which it goes."""
+    """The hour at which the history ends, exclusive."""
     hours_left: int
-    """From there to the period's end."""
+    """Hours from *edge* to the period's end."""
     plans: tuple[PlannedSpend, ...]
-    """What is planned does not count."""
+    """Planned spend, which is excluded."""
 
 
 @dataclass(slots=True, eq=False)
 class _Known:
-    """What was worked out of each group so far; nothing in it refers to the spend view, which is large."""
+    """The results of each group so far; without a reference to the spend view, which is large."""
 
     rest: "NDArray[np.float64]"
     known_for: "NDArray[np.int64]"
@@ -48,7 +48,7 @@ class _Known:
     has_rest: "NDArray[np.bool_]"
     has_range: "NDArray[np.bool_]"
     version: int
-    """Of the spend view."""
+    """The version of the spend view."""
 
     @classmethod
     def nothing(cls, count: int, version: int) -> "_Known":
@@ -64,27 +64,27 @@ class _Known:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Outlook:
-    """The rest of a period of every group of a query, in 1e-10 USD; lives for one evaluation."""
+    """The expected spend of a query's groups in the rest of a period, in 1e-10 USD; lives for one evaluation."""
 
     view: SpendView
     edges: Edges
     ahead: Ahead
     unplanned: "Unplanned"
-    """Returns what groups spent between hours less what was planned of it, as `Allowances.unplanned`."""
+    """Returns the unplanned spend of groups between given hours; see `Allowances.unplanned`."""
     known: _Known
 
     def rest(self, groups: "NDArray[np.intp]") -> "NDArray[np.float64]":
-        """Return what groups, given by number, are expected to spend."""
+        """Return the expected spend of groups, given by number."""
         self._work_out(groups)
         return self.known.rest[groups]
 
     def known_for(self, groups: "NDArray[np.intp]") -> "NDArray[np.int64]":
-        """Return for how many hours groups have been spending."""
+        """Return how many hours each group has been spending."""
         self._work_out(groups)
         return self.known.known_for[groups]
 
     def range(self, groups: "NDArray[np.intp]") -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
-        """Return the lower and upper ends of the 80 % ranges, NaN where too little is known."""
+        """Return the lower and upper ends of the 80 % ranges, NaN if too little is known."""
         known, asked = self.known, groups[~self.known.has_range[groups]]
         if len(asked):
             known.range[:, asked] = rest_range(self._history(asked))
@@ -99,7 +99,7 @@ class Outlook:
             known.has_rest[asked] = True
 
     def _history(self, groups: "NDArray[np.intp]") -> SpendHistory:
-        """Return what groups spent unplanned before the edge."""
+        """Return the unplanned spend of groups before the edge."""
         edge, hours_left = self.ahead.edge, self.ahead.hours_left
         first = edge - (edge - self.ahead.start) // HOURS_PER_DAY * HOURS_PER_DAY
         head = hours_left % HOURS_PER_DAY
@@ -110,14 +110,14 @@ class Outlook:
         return SpendHistory(days=heads + tails, heads=heads, hours=hours, hours_left=hours_left)
 
     def _known_or_due(self, bounds: Sequence[int], groups: "NDArray[np.intp]") -> "NDArray[np.float64]":
-        """Return what was spent unplanned between hours; those after a stream's edge are not billed yet, not free."""
+        """Return the unplanned spend between hours, plus an estimate for hours that are not billed yet."""
         late = late_between(self.view, self.ahead.metric, self.edges, bounds, groups)
         return self.unplanned(bounds, groups) + late
 
 
 @dataclass(slots=True, eq=False)
 class _Kept:
-    """What is known at some edges; with later ones it goes."""
+    """The results at one set of edges, discarded when the edges change."""
 
     edges: Edges
     by_ahead: dict[Ahead, _Known] = field(default_factory=dict)
@@ -125,7 +125,7 @@ class _Kept:
 
 def outlook_of(view: SpendView, edges: Edges, ahead: Ahead, unplanned: "Unplanned") -> Outlook:
     """
-    Return the outlook of a query's groups: what was worked out before is kept, but of groups whose spend moved since.
+    Return the outlook of a query's groups, reusing earlier results except for groups whose spend has changed.
 
     Args:
         unplanned: As in `Outlook`.
@@ -137,7 +137,7 @@ def outlook_of(view: SpendView, edges: Edges, ahead: Ahead, unplanned: "Unplanne
     known = kept.by_ahead.get(ahead)
     if known is not None and known.version != view.version:
         touched = view.touched_since(known.version)
-        # What is planned for a group depends on all of them.
+        # A group's part of planned spend depends on all groups.
         if touched is None or ahead.plans:
             known = None
         else:

@@ -1,4 +1,4 @@
-"""What the groups of a rule's alerts cost now, and whether they still run: by bills, and by the API's list."""
+"""What the groups of a rule's alerts cost now, and whether they still run, by their bills and by the API's list."""
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _BACK_HOURS = 31 * HOURS_PER_DAY
-"""So far back the beginning of what goes on is looked for."""
+"""How far back the start of the current spend is searched for."""
 _AT_ONCE = 16
-"""So many groups are looked at together."""
+"""Number of groups whose hours are summed together."""
 
 
 def rates_of(
@@ -35,11 +35,11 @@ def rates_of(
     period_end: Callable[[Alert], datetime | None],
 ) -> dict[Labels, Rate]:
     """
-    Return the rate of each alert's group; of one that has no row there is none.
+    Return the rate of each alert's group; groups without bills are left out.
 
     Args:
         query: The rule's, grouped as its alerts are.
-        edges: Of that query.
+        edges: The edges of that query.
     """
     three = two_ends(facts.spend, facts.data, metric, edges, length=RATE_HOURS)
     last = two_ends(facts.spend, facts.data, metric, edges, length=1)
@@ -60,7 +60,7 @@ def rates_of(
         if owner:
             known = alert.rate
             if known is not None and (known.through, known.is_billed) == (rate.through, rate.is_billed):
-                # Nothing came since: a month of hours of each alert is not looked at again at each poll.
+                # Nothing new was billed: do not search a month of hours for each alert at every poll.
                 since = known.since
             else:
                 since = turned.at(alert.group, edge)
@@ -70,7 +70,7 @@ def rates_of(
 
 
 class _Turns:
-    """When the spend of groups last began or ended; the hours of all groups are looked at together, once asked for."""
+    """When the spend of groups last began or ended; hours are read on demand, for several groups at a time."""
 
     def __init__(self, facts: Facts, query: SpendQuery, metric: str, edges: Edges) -> None:
         self._view, self._query, self._metric = facts.spend, query, metric
@@ -79,7 +79,7 @@ class _Turns:
         self._has_money: dict[int, NDArray[np.bool_]] = {}
 
     def at(self, group: Labels, edge: int) -> datetime | None:
-        """Return when a group's spend last turned before its edge, None where that is longer ago than is looked at."""
+        """Return when a group's spend last began or ended before its edge; None if before the searched hours."""
         number = self._numbers.get(group)
         if number is None:
             return None
@@ -88,7 +88,7 @@ class _Turns:
         return start_of(self._span.start + int(changes[-1]) + 1) if len(changes) else None
 
     def _of(self, number: int) -> "NDArray[np.bool_]":
-        """Return in which hours a group was billed; its neighbours come along, for they are likely to be asked for."""
+        """Return whether a group was billed, by hour; adjacent groups are read too, as they are likely to be next."""
         if number not in self._has_money:
             first = number - number % _AT_ONCE
             numbers = np.arange(first, min(first + _AT_ONCE, len(self._numbers)))
@@ -99,7 +99,7 @@ class _Turns:
 
 
 def _of_owner(rate: Rate, resource: Resource | None) -> Rate:
-    """Return the rate with what the list says of its owner; the list knows of the last minutes, bills do not."""
+    """Return the rate with the state of its owner in the API's list, which is more recent than bills."""
     if resource is None:
         return rate
     turned_at = resource.started_at if resource.is_running else resource.gone_at or resource.stopped_at

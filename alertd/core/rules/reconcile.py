@@ -1,8 +1,8 @@
 """
 `reconcile`: the hourly rows of a month against its issued bill, or against spend by API key.
 
-It compares only what is complete: a bill that is issued, and a month of which every hour was read, settled, not failed
-and not doubted, in both views where two are compared. A month is compared until the second one after it is over.
+Only complete data is compared: an issued bill, and a month of which every hour was read, has settled, and neither
+failed nor is in doubt, in both views if two are compared. A month is compared through the second month after it.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -39,9 +39,9 @@ from alertd.core.words import format_share
 _GROUP = ("account", "month", "bill_id")
 _KEY_GROUP = ("account", "category", "month")
 _LOOKBACK = timedelta(days=92)
-"""The longest three months in a row: at their last instant the first of them is still looked at whole."""
+"""The longest three consecutive months: at the end of the third the first is still compared, from its first day."""
 _MONTHS = 2
-"""So many months before the running one are compared."""
+"""Number of months before the current one that are compared."""
 
 
 class Against(StrEnum):
@@ -53,7 +53,7 @@ class Against(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
-    """One pair of sums as the rule judges it: a bill and its rows, or a month's two views."""
+    """One pair of sums to be judged: a bill and its rows, or a month in two views."""
 
     group: Labels
     account: str
@@ -62,14 +62,14 @@ class _Case:
     facts: tuple[tuple[str, str], ...]
     month: str
     missing: tuple[str, ...] = ()
-    """Why it cannot be compared yet, a clause each."""
+    """Reasons why it cannot be compared yet, a clause each."""
     labels: Labels = ()
     url: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reconcile(Rule):
-    """Compare each issued monthly bill with its hourly rows; one alert per bill."""
+    """Compare a month's hourly rows with its issued bill, or with spend by API key."""
 
     TYPE: ClassVar[str] = "reconcile"
     HELP: ClassVar[str] = (
@@ -122,22 +122,22 @@ class Reconcile(Rule):
                 yield "thresholds", f"{text}; lower tolerance"
 
     def lookback(self) -> timedelta:
-        """Return the time back to the first day of the month before last, whatever the day."""
+        """Return how far back the first day of the month before last can be."""
         return _LOOKBACK
 
     @property
     def metrics(self) -> frozenset[Metric]:
-        """Bills are of the whole price."""
+        """Only the amount: bills are about the full price."""
         return frozenset({Metric.AMOUNT})
 
     @property
     def views(self) -> frozenset[View]:
-        """The usage bills, and what they are compared with where that is a view too."""
+        """The usage bills, and spend by API key if they are compared with it."""
         return frozenset(View) if self.against is Against.API_KEY else frozenset({View.USAGE})
 
     @property
     def group_keys(self) -> tuple[str, ...]:
-        """One alert per bill, or per month of a category."""
+        """The labels of one bill, or of one month of an account's category."""
         return _KEY_GROUP if self.against is Against.API_KEY else _GROUP
 
     @cached_property
@@ -151,7 +151,7 @@ class Reconcile(Rule):
         return [sample for sample in samples if sample.held is not None or sample.group in watched]
 
     def left_out(self, facts: Facts, group: Labels) -> str:
-        """Say that a month's bill is voided, or that a month or an account is none of the rule's business any more."""
+        """Return why a group is no longer judged: its bill is voided, its month too old or its account excluded."""
         names = dict(group)
         if why := self._ended(names["account"], names["month"], facts.now):
             return why
@@ -183,13 +183,13 @@ class Reconcile(Rule):
                 yield _key_case(facts, of_keys, group, missing=missing)
 
     def _ended(self, account: str, month: str, now: datetime) -> str:
-        """Say why a month of an account is none of the rule's business, or not any more; empty where it is."""
+        """Return why a month of an account is not judged; empty if it is."""
         if not self.account.matches(account):
             return NOT_MATCHED
         return "its hours are too long ago" if month < month_before(now, _MONTHS) else ""
 
     def _severity(self, share: Fraction, kept: Fraction) -> Severity | None:
-        """Return the severity of a difference, its limits lowered to *kept* of them; the tolerance is still allowed."""
+        """Return a difference's severity, with limits and tolerance scaled by *kept*; None within the tolerance."""
         if share <= self.tolerance * kept:
             return None
         return highest({severity: limit * kept for severity, limit in self._limits.items()}, share)
@@ -252,7 +252,7 @@ def _bill_case(facts: Facts, bill: MonthlyBill, group: Labels, *, missing: tuple
 
 
 def _missing(facts: Facts, bill: MonthlyBill) -> tuple[str, ...]:
-    """Return why bill and rows cannot be compared yet, a clause each; empty where both are complete."""
+    """Return why bill and rows cannot be compared yet, a clause each; empty if both are complete."""
     if bill.status == BillStatus.PENDING:
         return ("the bill is not issued yet",)
     if bill.month >= month_before(facts.now, 0):
@@ -264,7 +264,7 @@ def _missing(facts: Facts, bill: MonthlyBill) -> tuple[str, ...]:
 
 
 def _rows(facts: Facts, bill: MonthlyBill) -> list[tuple[str, int]]:
-    """Return what the hourly rows of the bill's month add up to by category, largest first."""
+    """Return the sums of the hourly rows of the bill's month by category, largest first; sums of zero are left out."""
     query = SpendQuery(group_by=("category",), accounts=frozenset({bill.account}))
     sums = facts.spend.sums(query, Metric.AMOUNT, hours_of_month(bill.month))
     rows = ((dict(group)["category"], int(sums.of(group))) for group in sums.groups)
@@ -303,7 +303,7 @@ def _key_case(facts: Facts, of_keys: Facts, group: Labels, *, missing: tuple[str
 
 
 def _missing_of_views(facts: Facts, of_keys: Facts, key: tuple[str, str], hours: HourRange) -> tuple[str, ...]:
-    """Return why the two views cannot be compared yet, a clause each; empty where both are complete."""
+    """Return why the two views cannot be compared yet, a clause each; empty if both are complete."""
     if any(key not in one.data.books for one in (facts, of_keys)):
         return (f"{key[1]} is not read in both views",)
     return (*lacking(facts.data, (key,), hours), *lacking(of_keys.data, (key,), hours))

@@ -1,4 +1,4 @@
-"""`rolling_spend`: USD spent by a group in the window that ends at the data edge, at least and about."""
+"""`rolling_spend`: USD spent by a group in the window that ends at the data edge, billed so far and expected."""
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
@@ -53,7 +53,7 @@ class RollingSpend(GroupRule):
         yield from rising_problems("thresholds", self.thresholds)
 
     def lookback(self) -> timedelta:
-        """Return two windows: the second is what messages compare with."""
+        """Return two windows: messages compare the last one with the one before it."""
         return 2 * self.window
 
     @cached_property
@@ -66,7 +66,7 @@ class RollingSpend(GroupRule):
 
     @cached_property
     def _leave(self) -> dict[Severity, int]:
-        """What a severity is left below, in 1e-10 USD."""
+        """The value below which each severity ends, in 1e-10 USD."""
         return {severity: ceil(limit * self.resolve_below) for severity, limit in self.thresholds.items()}
 
     def judge_groups(
@@ -74,7 +74,7 @@ class RollingSpend(GroupRule):
     ) -> Iterator[Sample]:
         """Judge each group's spend in the window."""
         ends = two_ends(facts.spend, facts.data, self.metric, edges, length=self._hours)
-        # What is planned only raises the lines: who stays below them without it needs none of it.
+        # Planned spend only raises the thresholds: for a group below them, it need not be computed.
         reaching = (ends.groups[number] for number in ends.reaching(self._least).tolist())
         allowances: dict[HourRange, Allowances] = {}
         for group in dict.fromkeys((*reaching, *watched)):
@@ -91,7 +91,7 @@ class RollingSpend(GroupRule):
                 yield sample
 
     def screen(self, stretch: Stretch) -> Screen:
-        """Return in which hours a window may reach a threshold, or an alert's window may cross a line."""
+        """Return the hours in which a group may reach a threshold, or an open alert may change."""
         query = self._query(stretch.data)
         missing = stretch.missing(self.categories(stretch.data))
         return screen_of(
@@ -111,7 +111,7 @@ class RollingSpend(GroupRule):
         return self.restated_in(facts, alert, HourRange(edge - self._hours, edge))
 
     def chart(self, facts: Facts, alert: Alert) -> Chart | None:
-        """Return the window's sum of late against the thresholds, raised by what is planned in the window."""
+        """Return a chart of the recent rolling sum against the thresholds, raised by the window's planned spend."""
         facts = facts.of(self.view)
         edge = hour_of(alert.as_of)
         window = HourRange(edge - self._hours, edge)
@@ -123,9 +123,9 @@ class RollingSpend(GroupRule):
     def _sample(self, facts: Facts, edges: Edges, group: Labels, ends: GroupEnds, allowance: Allowance) -> Sample:
         value, about, window, planned = ends.at_least, ends.about, ends.window, allowance.amount
         held = highest(self._leave, ends.lasting - planned)
-        # Only this is said of it: the value, and what it is about, are what the bills say.
+        # Shown as a fact only: the value and the expected value are those of the bills.
         is_awaited = held is not None and highest(self._leave, about - planned) is not held
-        # All hours that decide: those of the windows at the group's own edges and at the rule's.
+        # All hours that matter: those of the windows at the group's own edges and at the rule's.
         first = min(edges.earliest_of(group) - self._hours, window.start)
         categories, looked_at = self.categories(facts.data), HourRange(first, max(edges.latest, window.end))
         gaps = tuple(dict.fromkeys((*facts.data.gaps(categories, looked_at), *allowance.gaps)))

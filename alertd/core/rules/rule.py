@@ -31,15 +31,15 @@ from alertd.core.words import format_duration
 Share = NewType("Share", Fraction)
 """A part of something: `80%` is 4/5, exact."""
 LimitT = TypeVar("LimitT", int, Fraction, timedelta)
-"""What a threshold may be: all of one mapping are of one type."""
+"""The types of thresholds; all thresholds of one mapping have the same type."""
 
 
 Problem = tuple[str | tuple[str, ...], str]
-"""Which key is at fault, or the way to one inside of it, and what is wrong with the remedy."""
+"""The faulty key, or the path to a nested one; and what is wrong, with the remedy."""
 
 
 class Metric(StrEnum):
-    """Which of a charge's amounts counts."""
+    """Which amount of a charge counts."""
 
     AMOUNT = "amount"
     PAY = "pay"
@@ -47,7 +47,7 @@ class Metric(StrEnum):
 
 
 NOT_MATCHED = "no longer matched by the rule"
-"""Why an alert ends whose group the rule's filters leave out."""
+"""Why an alert ends when the rule's filters exclude its group."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ class Escalation:
 
 @dataclass(frozen=True, kw_only=True)
 class Rule(ABC):
-    """A rule of the rules file; frozen, compared by content. Without slots, so that what follows from it is kept."""
+    """A rule of the rules file; frozen, compared by content. Without slots, so that derived values can be cached."""
 
     TYPE: ClassVar[str]
     """The word in `type:`."""
@@ -69,17 +69,17 @@ class Rule(ABC):
     ADVICE: ClassVar[str] = ""
     """What the reader of an alert can do, in one sentence."""
     NEEDS_PAYMENT: ClassVar[bool] = False
-    """Whether paying resolves what it alerts on."""
+    """Whether a payment resolves its alerts."""
     NEEDS_ONE_OF: ClassVar[tuple[str, ...]] = ()
-    """Keys without any of which the rule could decide nothing; `problems` says so in words."""
+    """Keys of which at least one must be given; `problems` reports it if none is."""
     NEEDS_BALANCE: ClassVar[bool] = False
     """Whether the accounts' balances must be read for it."""
     GROUP: ClassVar[tuple[str, ...]] = ()
-    """The labels by which its alerts are distinguished, where these are always the same."""
+    """The labels that distinguish its alerts, if every rule of the type has the same."""
     COUNTS_MONEY: ClassVar[bool] = False
-    """Whether further spend of an alert is counted, for `repeat_every` and for silences until an amount."""
+    """Whether the spend since an alert began is counted, for `repeat_every` and for silences until an amount."""
     NOT_REPLAYED: ClassVar[str] = ""
-    """Why past bills do not show when it would have fired, in a clause; empty where they can."""
+    """Why past bills cannot show when it would have fired, as a clause; empty if they can."""
 
     name: Annotated[str, Key("Unique name.", example="gpu-24h-per-owner")]
     description: Annotated[str, Key("Shown in the alert.", example="GPU budget of research", is_meaning=False)] = ""
@@ -175,73 +175,72 @@ class Rule(ABC):
 
         Args:
             facts: What is known.
-            watched: Groups with an open alert: they get a sample even when they spend nothing, unless nothing is known.
+            watched: Groups with an open alert: they get a sample even if they spend nothing, unless no data is known.
 
         Returns:
-            Samples of the groups that reach a severity, and of the watched ones: nothing begins with a group that only
-            holds one.
+            Samples of the groups that reach a severity, and of the watched ones. A group that only holds a severity
+            begins no alert.
         """
 
     def problems(self) -> Iterator[Problem]:
         """Yield (key, what is wrong and the remedy) for faults that a single key cannot show."""
         yield from ()
 
-    def undecided(self, facts: Facts) -> tuple[str, ...]:  # noqa: ARG002 # for those who can
-        """Return why nothing is decided of some groups, a sentence for each reason; nothing where all are judged."""
+    def undecided(self, facts: Facts) -> tuple[str, ...]:  # noqa: ARG002 # used by overrides
+        """Return why some groups are not judged, a sentence for each reason; empty if all are."""
         return ()
 
     def lookback(self) -> timedelta:
-        """Return how far back from now the rule looks at hourly spend."""
+        """Return how far back from now the rule needs hourly spend."""
         return timedelta()
 
-    def work_out_edges(self, facts: Facts) -> None:  # noqa: B027 # most look at no bills
+    def work_out_edges(self, facts: Facts) -> None:  # noqa: B027 # most types use no bills
         """
-        Work out through which hour the bills that it looks at are known, so that later facts take no edge back.
+        Compute the edges of the bills that the rule uses, so that later facts cannot move them back.
 
         Raises:
             ArithmeticError: A sum does not fit.
-            LookupError: There is no spend view of the bills that it looks at.
+            LookupError: There is no spend view of these bills.
         """
 
-    def counted(self, facts: Facts, alert: Alert) -> Billed | None:  # noqa: ARG002 # for those who can
-        """Return what an alert's group was billed since it began, None where `COUNTS_MONEY` is false."""
+    def counted(self, facts: Facts, alert: Alert) -> Billed | None:  # noqa: ARG002 # used by overrides
+        """Return what an alert's group was billed since it began; None if `COUNTS_MONEY` is false."""
         return None
 
     def has_keys_of(self, group: Labels) -> bool:
-        """Return whether a group has exactly the labels by which the rule's alerts are distinguished."""
+        """Return whether a group has exactly the labels that distinguish the rule's alerts."""
         return {name for name, _ in group} == set(self.group_keys)
 
-    def left_out(self, facts: Facts, group: Labels) -> str:  # noqa: ARG002 # for those who can
+    def left_out(self, facts: Facts, group: Labels) -> str:  # noqa: ARG002 # used by overrides
         """
-        Say why the rule judges a group no more, such as an edit of its filters or of the owners; empty while it does.
+        Return why the rule no longer judges a group, such as an edit of filters or owners; empty while it does.
 
-        An open alert of such a group ends with its last value: the rule has none for it that would be true.
+        An open alert of such a group ends with its last value, as the rule has no true one for it.
         """
         return ""
 
-    def closing(self, facts: Facts, alert: Alert) -> Sample | None:  # noqa: ARG002 # for those who can
-        """Return what the calendar period came to that an alert is about and that is over; None where it has none."""
+    def closing(self, facts: Facts, alert: Alert) -> Sample | None:  # noqa: ARG002 # used by overrides
+        """Return the final sample of an alert's calendar period, once that has ended; None if it has no period."""
         return None
 
     def rates(self, facts: Facts, alerts: Collection[Alert]) -> Mapping[Labels, Rate]:  # noqa: ARG002 # as above
-        """Return what the groups of some alerts cost now; a group of which nothing is known is absent."""
+        """Return what the groups of alerts cost now; groups without known cost are absent."""
         return {}
 
-    def is_event(self, alert: Alert) -> bool:  # noqa: ARG002 # for those who can
-        """Return whether an alert is of something that happened, which is notified once, not repeated and not ended."""
+    def is_event(self, alert: Alert) -> bool:  # noqa: ARG002 # used by overrides
+        """Return whether an alert is about an event: it is notified once, neither repeated nor resolved."""
         return False
 
-    def restated(self, facts: Facts, alert: Alert, as_of: datetime) -> Decimal | None:  # noqa: ARG002 # for those who can
+    def restated(self, facts: Facts, alert: Alert, as_of: datetime) -> Decimal | None:  # noqa: ARG002 # used by overrides
         """
-        Return what an alert's value was at an earlier data edge, by the bills as they are now.
+        Return an alert's value at an earlier data edge, according to the current bills.
 
-        None where it cannot be said for sure: a lower value only from complete data, a higher one unless a credit may
-        be missing.
+        None if it is not certain: a lower value needs complete data, and a higher one that no credit can be missing.
         """
         return None
 
-    def chart(self, facts: Facts, alert: Alert) -> Chart | None:  # noqa: ARG002 # for those who can
-        """Return a picture of how an alert came to its value, up to the data edge at which it was judged."""
+    def chart(self, facts: Facts, alert: Alert) -> Chart | None:  # noqa: ARG002 # used by overrides
+        """Return a chart of how an alert reached its value, up to the data edge at which it was judged."""
         return None
 
     @property
@@ -256,11 +255,11 @@ class Rule(ABC):
 
     @property
     def group_keys(self) -> tuple[str, ...]:
-        """The names of the labels by which its alerts are distinguished."""
+        """The names of the labels that distinguish its alerts."""
         return self.GROUP
 
     def digest(self) -> str:
-        """Return 16 hex digits that change when the rule's meaning does, and not for words and receivers."""
+        """Return 16 hex digits that change with the rule's meaning, but not with its texts and receivers."""
         return self._digest
 
     @cached_property
@@ -279,7 +278,7 @@ class Rule(ABC):
 
 
 def _canonical(value: object) -> str:
-    """Return a text that is the same for values that mean the same: order counts in none of a rule's keys."""
+    """Return the same text for equivalent values: order does not matter in any of a rule's keys."""
     if isinstance(value, Mapping):
         return repr(sorted((str(name), repr(item)) for name, item in value.items()))
     if isinstance(value, Patterns):
@@ -288,18 +287,18 @@ def _canonical(value: object) -> str:
 
 
 def key_of(hint: object) -> Key | None:
-    """Return the `Key` note of an annotated type, None where it has none."""
+    """Return the `Key` note of an annotated type; None if it has none."""
     return next((note for note in getattr(hint, "__metadata__", ()) if isinstance(note, Key)), None)
 
 
 def hourly_problems(key: str, duration: timedelta) -> Iterator[tuple[str, str]]:
-    """Yield a problem where a stretch of spend does not end on an hour."""
+    """Yield a problem if a duration is not a whole number of hours."""
     if duration % timedelta(hours=1):
         yield key, f"{format_duration(duration)} is not a whole number of hours; bills come by the hour"
 
 
 def rising_problems(key: str, thresholds: Mapping[Severity, LimitT]) -> Iterator[tuple[str, str]]:
-    """Yield a problem where thresholds are missing, or a worse severity has a lower threshold than a milder one."""
+    """Yield a problem if thresholds are missing, or a worse severity's threshold is not above a milder one's."""
     if not thresholds:
         yield key, f"{key} is empty; write at least one severity, e.g. {key}: {{warning: …}}"
     ordered = sorted(thresholds.items())
@@ -309,14 +308,14 @@ def rising_problems(key: str, thresholds: Mapping[Severity, LimitT]) -> Iterator
 
 
 def falling_problems(key: str, limits: Mapping[Severity, LimitT]) -> Iterator[tuple[str, str]]:
-    """Yield a problem where a worse severity has a higher limit than a milder one, for limits reached from above."""
+    """Yield a problem if a worse severity's limit is not below a milder one's, for limits reached from above."""
     for (mild, high), (bad, low) in pairwise(sorted(limits.items())):
         if not low < high:
             yield key, f"{key}: {bad.label} must be below {mild.label}, or it would never be seen"
 
 
 def severity_problems(severity: Severity | None, thresholds: Mapping[Severity, LimitT]) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong with thresholds that one severity may stand for."""
+    """Yield what is wrong with a severity and thresholds, of which only one may be given."""
     if severity is not None and thresholds:
         yield "severity", "the thresholds say the severity already; keep one of them"
     if thresholds:
@@ -324,23 +323,23 @@ def severity_problems(severity: Severity | None, thresholds: Mapping[Severity, L
 
 
 def highest(limits: Mapping[Severity, int | Fraction], value: int | Fraction) -> Severity | None:
-    """Return the highest severity whose limit the value reaches (`>=`)."""
+    """Return the highest severity whose limit the value reaches (`>=`); None if it reaches none."""
     return max((severity for severity, limit in limits.items() if value >= limit), default=None)
 
 
 def ratio_decimal(ratio: Fraction) -> Decimal:
-    """Return a number that is no money as a value of a sample, to six digits: what is not reached is not rounded up."""
+    """Return a ratio as the value of a sample, rounded down to six decimals so that it reaches no limit by rounding."""
     return plain(Decimal(f"{ratio.numerator * 10**6 // ratio.denominator}e-6"))
 
 
 def days_of(length: timedelta) -> Decimal:
-    """Return a time as the value of a sample in days, to six digits: what is not reached is not rounded up."""
+    """Return a duration in days as the value of a sample, rounded down as in `ratio_decimal`."""
     return ratio_decimal(Fraction(length // timedelta(seconds=1), 86400))
 
 
 def owner_labels(group: Labels, rule: Rule, owners: OwnerDirectory) -> Labels:
     """
-    Return what people and routes see of a group: the rule's labels, its own, and its owner's name, team and labels.
+    Return a group's labels for people and routes: the rule's, its own, and its owner's name, team and labels.
 
     A group's own label wins over the owner's, and both over the rule's.
     """

@@ -26,7 +26,7 @@ from alertd.core.words import format_age, format_instant
 _GROUP = ("account", "owner")
 _LEAST_BACK = timedelta(days=31)
 _CENTS = 500_000_000
-"""$0.05 in 1e-10 USD: a disk that is kept costs less an hour, any GPU more."""
+"""$0.05 in 1e-10 USD: a retained disk costs less per hour, any GPU more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +70,7 @@ class RunningRule(SpendRule):
         ),
     ]
     group_by: tuple[str, ...] = _GROUP
-    """Always these: a run is of one owner."""
+    """Fixed, because a run belongs to one owner."""
     metric: Metric = Metric.AMOUNT
     view: View = View.USAGE
 
@@ -82,7 +82,7 @@ class RunningRule(SpendRule):
         yield from rising_problems("thresholds", self.thresholds)
 
     def lookback(self) -> timedelta:
-        """Return how far back a run is followed: a month at least, and a week more than the highest threshold."""
+        """Return how far back a run is followed: at least 31 days, and a week more than the highest threshold."""
         return max(_LEAST_BACK, max(self.thresholds.values(), default=timedelta()) + timedelta(days=7))
 
     @cached_property
@@ -90,7 +90,7 @@ class RunningRule(SpendRule):
         return {severity: whole_hours(limit) for severity, limit in self.thresholds.items()}
 
     def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
-        """Judge the run of every owner that is billed of late, and of those with an open alert."""
+        """Judge the run of every owner that was billed recently, and of those with an open alert."""
         if self.edge(facts.data) is None:
             return []
         edges, query = self.edges(facts), self._query(facts.data)

@@ -1,7 +1,7 @@
 """
-How long an account's balance lasts at the pace of late, exactly, and in words for people.
+How long an account's balance lasts at the recent pace, exactly, and in words for people.
 
-It calculates, compares and words; what the limits are and which data may decide is the rule's to say.
+This module calculates, compares and words; the rule sets the limits and which data may decide.
 """
 
 from collections.abc import Mapping
@@ -20,27 +20,27 @@ _MINUTES_PER_DAY = 24 * 60
 _SECONDS_PER_DAY = 86400
 _SECOND = timedelta(seconds=1)
 LONGEST_DAYS = 366
-"""A runway beyond that is shown as "more than a year": today's pace says nothing of a day that far off."""
+"""A runway beyond that is shown as "more than a year": today's pace says nothing about a day that far off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Floor:
-    """One of the ways in which a balance reaches a severity: by being at or below a limit."""
+    """One measure of a balance, which reaches a severity at or below its limit."""
 
     name: str
     limits: Mapping[Severity, Fraction]
     measure: Fraction | None
-    """None where it has no end, or is not known."""
+    """None if it is infinite or unknown."""
     expected: Fraction | None = None
-    """The measure once everything is billed, where that is less."""
+    """The measure once everything is billed; None if it is infinite or does not apply."""
 
     def held(self, part: Fraction) -> Severity | None:
-        """Return the highest severity that is not left: neither by the measure nor by what it comes to."""
+        """Return the highest severity still held, by the measure or by its expected value."""
         found = (self.reached(part), replace(self, measure=self.expected).reached(part))
         return max((severity for severity in found if severity is not None), default=None)
 
     def reached(self, part: Fraction = Fraction(1)) -> Severity | None:
-        """Return the highest severity whose limit a part of the measure does not exceed."""
+        """Return the highest severity for which *part* of the measure is at or below the limit; None if none."""
         if self.measure is None:
             return None
         measure = self.measure * part
@@ -49,7 +49,7 @@ class Floor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renewal:
-    """A subscription that falls due again, unless it is left to end."""
+    """A payment due for a subscription, unless it is left to end."""
 
     at: datetime
     amount: Usd
@@ -57,39 +57,39 @@ class Renewal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runway:
-    """A balance against what was spent in the window that ends at the data edge."""
+    """A balance against the spend in the window that ends at the data edge."""
 
     balance: Balance
     window: timedelta
     """Whole hours, above 0."""
     edge: int | None
-    """The hour through which is billed; None where no bill was read yet."""
+    """The hour through which bills are known; None before the first bill is read."""
     spent: Usd
-    """Billed in the window; below zero where credits outweigh it."""
+    """Billed in the window; negative if credits outweigh charges."""
     expected: Usd
-    """What that comes to once every stream is billed."""
+    """Spend in the window once every stream is billed."""
     is_complete: bool
-    """Nothing is missing in the window."""
+    """Whether no data is missing in the window."""
     renewals: tuple[Renewal, ...] = ()
-    """What falls due besides, soonest first."""
+    """Renewals that fall due as well, soonest first."""
 
     @property
     def per_day(self) -> Fraction:
-        """The mean spend of a day, in 1e-10 USD."""
+        """The mean spend per day, in 1e-10 USD."""
         return Fraction(self.spent * HOURS_PER_DAY, whole_hours(self.window))
 
     @property
     def days(self) -> Fraction | None:
-        """How many days the balance lasts; None where nothing is spent, so that it has no end."""
+        """How many days the balance lasts at the billed spend; None if it never runs out."""
         return self._lasts(self.per_day)
 
     @property
     def expected_days(self) -> Fraction | None:
-        """How many days the balance lasts at what is expected to be billed."""
+        """How many days the balance lasts at the expected spend; None if it never runs out."""
         return self._lasts(Fraction(self.expected * HOURS_PER_DAY, whole_hours(self.window)))
 
     def _lasts(self, per_day: Fraction) -> Fraction | None:
-        """Return for how many days the balance lasts at a pace, with what falls due meanwhile; None where for ever."""
+        """Return how many days the balance lasts at a pace and with renewals due; None if it never runs out."""
         pace = max(per_day, Fraction(0))
         left = Fraction(self.balance.available)
         for renewal in self.renewals:
@@ -103,7 +103,7 @@ class Runway:
 
     @property
     def headline(self) -> str:
-        """What is left and until when, in one clause."""
+        """What is left and how long it lasts, in one clause."""
         balance = self.balance
         left = f"Balance of {balance.account} is {format_usd(balance.available)}"
         if balance.available <= 0:

@@ -1,9 +1,9 @@
 """
-In which hours of a stretch a rule has to be judged at all: where a group may begin to reach a severity, or an alert
+The hours of a stretch in which a rule must be judged: those in which a group may begin to reach a severity, or an alert
 may change.
 
-A screen errs on one side only: what it passes over is sure to be as it was. What an hour means is left to the rule's
-own evaluation.
+A screen errs on one side only: in the hours that it skips, certainly nothing changes. What happens in the others is
+decided by the rule's own evaluation.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -27,24 +27,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lines:
-    """What the value of one group is compared with, in 1e-10 USD."""
+    """The limits that one group's value is compared with, in 1e-10 USD."""
 
     reach: Mapping[Severity, int]
-    """From where on each severity is reached."""
+    """The value from which on each severity is reached."""
     leave: Mapping[Severity, int]
-    """Below where each is left."""
+    """The value below which each severity ends."""
     beyond: Callable[[Decimal], int]
-    """Returns the least value that is worse than that of an alert."""
+    """Returns the smallest value above an alert's worst value so far."""
 
     def next_change(
         self, low: "NDArray[np.int64]", high: "NDArray[np.int64]", severity: Severity, peak: Decimal
     ) -> int:
         """
-        Return the number of the first hour in which an alert may rise, be left or be worse than ever.
+        Return the index of the first hour in which an alert may change its severity or exceed its worst value.
 
         Args:
-            low: Of each hour the least that the value may be.
-            high: The most.
+            low: The lower bound of the value in each hour.
+            high: The upper bound.
             peak: The worst value so far.
         """
         leave = self.leave.get(severity)
@@ -57,33 +57,33 @@ class Lines:
         count = first_of(is_open)
         if not count:
             return 0
-        # What is lower than another hour is for sure is not the worst.
+        # An hour that is certainly lower than another is not the worst.
         return first_of(high[:count] >= max(self.beyond(peak), int(low[:count].max())))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Screen:
-    """What a rule can pass over in the hours of a stretch."""
+    """Which hours of a stretch a rule can skip."""
 
     hours: HourRange
     numbers: Mapping[Labels, int]
-    """Of the groups."""
+    """The number of each group."""
     may_begin: "tuple[NDArray[np.intp], NDArray[np.intp]] | None"
     """
-    The hours, counted from the first and in rising order, in which a group may reach a severity, and its number.
+    Ascending hours, counted from the first, in which a group may reach a severity; and the number of that group.
 
-    None where only judging says.
+    None if only an evaluation can say.
     """
     change: Callable[[Alert, int, int, Decimal], int] | None = None
     """
-    Returns the first hour, counted, in which a firing alert must be judged again.
+    Returns the first hour, counted from the stretch's first, in which a firing alert must be judged again.
 
-    It is asked with the alert, its group's number, the first hour that counts and the worst value so far. None where
-    that is every hour.
+    Takes the alert, its group's number, the first hour to consider and the worst value so far. None if alerts must be
+    judged in every hour.
     """
 
     def next_beginning(self, after: int, open_groups: Collection[Labels]) -> int:
-        """Return the first hour behind another in which a group without an open alert may reach a severity."""
+        """Return the first hour later than *after* in which a group without an open alert may reach a severity."""
         if self.may_begin is None:
             return after + 1
         hours, groups = self.may_begin
@@ -94,9 +94,9 @@ class Screen:
         return self.hours.start + int(hours[found]) if found < len(hours) else self.hours.end
 
     def next_change(self, after: int, alert: Alert, peak: Decimal) -> int:
-        """Return the first hour behind another in which an open alert has to be judged again."""
+        """Return the first hour later than *after* in which an open alert must be judged again."""
         number, first = self.numbers.get(alert.group), after + 1 - self.hours.start
-        # Only then does it move with its value alone.
+        # Only then does the alert depend on its value alone.
         is_steady = alert.state is AlertState.FIRING and alert.condition_ended_at is None and alert.is_complete
         if self.change is None or number is None or not is_steady or first >= len(self.hours):
             return after + 1
@@ -119,12 +119,12 @@ def screen_of(
     Return the screen of a rule that compares one sum of each group with fixed lines.
 
     Args:
-        hours: Those whose totals the sum is made of, in rising order.
-        values: Returns from these totals the sum at each of the stretch's `ends`.
-        least: From where on any severity is reached, by group or the same for all; None where other ways lead there.
+        hours: The hours whose totals make up the sum, ascending.
+        values: Returns the sum at each of the stretch's `ends`, given these totals.
+        least: The sum that reaches a severity, by group or for all; None if there are other ways to reach one.
         lines_of: Returns the lines of a group.
-        unsure: In which hours nothing is passed over of what is open: data is missing, or a period turns.
-        is_at_edge: The sum ends at the latest edge of all groups, and not at one of the group's own.
+        unsure: Hours in which every open alert must be judged, because data is missing or a period changes.
+        is_at_edge: Whether the sum ends at the latest edge of all groups, not at one of the group's own.
     """
     is_daily = stretch.is_daily(query)
 
@@ -136,7 +136,7 @@ def screen_of(
             return first
         if not is_at_edge:
             high = last_of(each, stretch.behind, np.maximum) if is_daily[number] else stretch.latest(each, np.maximum)
-        # Longer rows change what is judged when they come.
+        # Rows longer than an hour change the value when they arrive.
         stops = unsure | stretch.arrivals if is_daily[number] else unsure
         end = first + first_of(stops[first:])
         return first + lines_of(number).next_change(low[first:end, 0], high[first:end, 0], alert.severity, peak)
@@ -153,13 +153,13 @@ def screen_of(
 
 
 def beginnings(is_possible: "NDArray[np.bool_]") -> "tuple[NDArray[np.intp], NDArray[np.intp]]":
-    """Return the hours and groups at which a flag by hour and group is set."""
+    """Return the hours and the groups whose flag is set, in order of the hours."""
     hours, groups = np.nonzero(is_possible)
     return hours, groups
 
 
 def hours_that_see(missing: HourSet, hours: HourRange, reach: int) -> "NDArray[np.bool_]":
-    """Return in which hours of a stretch something missing lies within so many hours before."""
+    """Return which hours of a stretch have missing data in them or in the *reach* hours before."""
     found = np.zeros(len(hours), np.bool_)
     for span in missing:
         found[max(0, span.start - hours.start) : max(0, span.end + reach - hours.start)] = True
@@ -167,6 +167,6 @@ def hours_that_see(missing: HourSet, hours: HourRange, reach: int) -> "NDArray[n
 
 
 def first_of(flags: "NDArray[np.bool_]") -> int:
-    """Return the number of the first flag that is set, how many there are where none is."""
+    """Return the index of the first flag that is set; the number of flags if none is."""
     found = int(flags.argmax()) if len(flags) else 0
     return found if len(flags) and flags[found] else len(flags)

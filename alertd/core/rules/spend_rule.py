@@ -37,11 +37,11 @@ class SpendRule(Rule):
     """
     What rules on hourly spend share: filters, groups, metric and view.
 
-    `evaluate` begins with `facts = facts.of(self.view)`: from there on the rule sees its own view alone.
+    `evaluate` begins with `facts = facts.of(self.view)`, so that the rule sees its own view alone.
     """
 
     INCLUDES_SUBSCRIPTIONS: ClassVar[bool] = False
-    """Whether what is paid for a fixed term counts without being named; it is no spend of the hour of its payment."""
+    """Whether payments for fixed terms count without being named; they are not spend of the hour of payment."""
 
     account: Annotated[Patterns, Key(FILTER_HELP, example="prod")] = Patterns()
     category: Annotated[
@@ -89,12 +89,12 @@ class SpendRule(Rule):
 
     @property
     def views(self) -> frozenset[View]:
-        """The one view that the rule looks at."""
+        """The one view that the rule uses."""
         return frozenset({self.view})
 
     @property
     def group_keys(self) -> tuple[str, ...]:
-        """The rule's `group_by` in one order: an edit of the order changes no alert."""
+        """The rule's `group_by`, sorted, so that a change of its order changes no alert."""
         return tuple(sorted(self.group_by))
 
     def _query(self, data: DataState) -> SpendQuery:
@@ -107,7 +107,7 @@ class SpendRule(Rule):
 
     @cached_property
     def _queries(self) -> dict[frozenset[str], SpendQuery]:
-        """The query for the accounts of the last evaluation: they are the same for as long as the rules are."""
+        """Cache of the query for the accounts of the last evaluation, which seldom change."""
         return {}
 
     @cached_property
@@ -120,7 +120,7 @@ class SpendRule(Rule):
 
     @cached_property
     def _categories(self) -> Patterns:
-        """The rule's filter of categories; rules on hourly spend that do not name subscriptions leave them out."""
+        """The rule's category filter, which excludes subscriptions unless the rule includes or names them."""
         named = any(text == SUBSCRIPTION for text in self.category.texts)
         if self.INCLUDES_SUBSCRIPTIONS or named or self.view is not View.USAGE:
             return self.category
@@ -133,11 +133,11 @@ class SpendRule(Rule):
     def edge(self, data: DataState) -> int | None:
         """Return the hour through which the rule's categories are billed; None while nothing is known of them."""
         categories = self.categories(data)
-        # No category fits, so nothing can be missing: what an edit left open is judged, and ends.
+        # No category matches, so nothing can be missing: alerts that an edit left open are judged, and end.
         return data.edge(categories) if categories else hour_of(data.now)
 
     def _allowances(self, facts: Facts, window: HourRange) -> Allowances:
-        """Return what planned spend allows the rule's groups in a window that ends at the data edge."""
+        """Return the allowances of the rule's groups for planned spend in a window that ends at the data edge."""
         return Allowances(
             facts.planned,
             rule=self.name,
@@ -152,13 +152,13 @@ class SpendRule(Rule):
         )
 
     def left_out(self, facts: Facts, group: Labels) -> str:
-        """Say that the filters let none of a group's bills through, or that nothing is billed under its names now."""
+        """Return `NOT_MATCHED` if no bill that passes the filters belongs to the group any more; else empty."""
         facts = facts.of(self.view)
         is_known = not group or facts.spend.has_group(self._query(facts.data), group)
         return "" if is_known else NOT_MATCHED
 
     def account_of(self, group: Labels, data: DataState) -> str:
-        """Return whose bill a group's spend is on."""
+        """Return the account that a group's spend is billed to, or all of the rule's accounts."""
         accounts = sorted({account for account, _ in self.categories(data)})
         return dict(group).get("account") or ACCOUNT_SEPARATOR.join(accounts)
 
@@ -188,18 +188,18 @@ class SpendRule(Rule):
             period_end=self.period_end,
         )
 
-    def period_end(self, alert: Alert) -> datetime | None:  # noqa: ARG002 # for those who have one
-        """Return when the calendar period ends that an alert's value counts; None where it counts none."""
+    def period_end(self, alert: Alert) -> datetime | None:  # noqa: ARG002 # used by overrides
+        """Return the end of the calendar period that an alert's value covers; None if it covers none."""
         return None
 
     def restated_in(
         self, facts: Facts, alert: Alert, window: HourRange, value_of: Callable[[Usd], Decimal] = to_decimal
     ) -> Decimal | None:
         """
-        Return the value of what an alert's group spent in a window that was notified, by the bills as they are now.
+        Return an alert's value in a window that was notified, according to the current bills.
 
-        None where it is not sure: hours are not held any more, or a lower value where anything is missing, or a higher
-        one where a credit may be.
+        None if it is not certain: the hours are no longer held, a lower value lacks data, or a higher one may lack a
+        credit.
         """
         facts = facts.of(self.view)
         if window.start < facts.spend.span.start:
@@ -217,7 +217,7 @@ class SpendRule(Rule):
     def chart_of_window(
         self, facts: Facts, alert: Alert, window: HourRange, limits: Mapping[Severity, int]
     ) -> Chart | None:
-        """Return the sum over a rolling window against limits in 1e-10 USD; *facts* must be of the rule's view."""
+        """Return a chart of the rolling sum against limits in 1e-10 USD; *facts* must be of the rule's view."""
         hours = rolling_hours(window, facts.spend, hour_of(alert.started_at))
         summed = HourRange(hours.start - len(window), window.end)
         is_complete = not facts.data.gaps(self.categories(facts.data), summed)
@@ -229,7 +229,7 @@ class SpendRule(Rule):
         self.edges(facts.of(self.view))
 
     def edges(self, facts: Facts) -> Edges:
-        """Return through which hour the rule's groups are billed in each stream; *facts* must be of the rule's view."""
+        """Return the hour through which each stream of each group is billed; *facts* must be of the rule's view."""
         return edges_of(facts.spend, facts.data, self._query(facts.data), self.categories(facts.data))
 
     def spent(
@@ -242,11 +242,11 @@ class SpendRule(Rule):
         lagging: tuple[Lag, ...] = (),
     ) -> str:
         """
-        Return the clause that says who spent how much on what; nobody where the rule looks at the whole.
+        Return the clause that says who spent how much on what; *who* is empty if the rule has no groups.
 
         Args:
-            about: What it comes to once everything is billed, where that is more.
-            lagging: What is not billed yet.
+            about: The expected value once everything is billed.
+            lagging: The streams that are not billed yet.
         """
         what = "" if self.metric is Metric.AMOUNT else f" ({self.metric})"
         where = f"{self._on()} in {format_duration(window)}"
@@ -255,16 +255,16 @@ class SpendRule(Rule):
         return f"{who} spent {format_usd(value)}{what}{where}" if who else f"Spend{what}{where} is {format_usd(value)}"
 
     def _on(self) -> str:
-        """Name the categories that the rule is about, where its filter names them and its groups do not."""
+        """Return the categories that the filter names, as ` on gpu`; empty if it names none or the groups do."""
         named = [text for text in self.category.texts if not text.startswith("!")]
         return f" on {', '.join(named)}" if named and "category" not in self.group_by else ""
 
 
 def work_out_edges(rules: Iterable[Rule], facts: Facts) -> None:
     """
-    Have every rule's edges worked out from some facts, so that later facts take none of them back.
+    Compute the edges of every enabled rule from *facts*, so that later facts cannot move them back.
 
-    A rule that cannot is named when it is judged.
+    A rule that fails is skipped: its evaluation reports the failure.
     """
     for rule in rules:
         if rule.enabled:
@@ -273,12 +273,12 @@ def work_out_edges(rules: Iterable[Rule], facts: Facts) -> None:
 
 
 def billed_so_far(value: Usd, about: Usd, lagging: tuple[Lag, ...]) -> str:
-    """Return both ends of a value: `$35.00 billed so far, about $48 once cloud_storage is billed`."""
+    """Return a value as billed and as expected: `$35.00 billed so far, about $48 once cloud_storage is billed`."""
     return f"{format_usd(value)} billed so far, {about_once(about, lagging)}"
 
 
 def about_once(about: Usd, lagging: tuple[Lag, ...]) -> str:
-    """Say what a value comes to: `about $48 once cloud_storage is billed`."""
+    """Return the expected value in words: `about $48 once cloud_storage is billed`."""
     names = list(dict.fromkeys(lag.stream for lag in lagging))
     once = f"{format_list(names)} {'is' if len(names) == 1 else 'are'} billed" if names else "late rows are billed"
     return f"about {format_about(about)} once {once}"

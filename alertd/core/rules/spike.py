@@ -1,8 +1,8 @@
 """
-`spike`: the window's spend of a group over what is usual in the same hours, or in the windows just before.
+`spike`: a group's spend in the window, divided by the usual spend of the same hours or of the windows just before.
 
-A group with less than `min_history` of spend is no matter of this rule, `first_spend` is for that. Where nothing is
-usual there is no ratio: no alert begins, and one that is already open stays until the rise is gone.
+Groups with less than `min_history` of spend are ignored; `first_spend` is for those. Without usual spend there is no
+ratio: no alert begins, and one that is already open stays until the rise has ended.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -42,14 +42,14 @@ if TYPE_CHECKING:
 
 _WHOLE = Fraction(1)
 _LEAST_BOUNDS = 2
-"""Of one window."""
+"""Number of bounds that enclose one window."""
 _FLOAT_SLACK = 1e-9
-"""How far a comparison of floats may be off; what passes it is compared exactly."""
+"""Relative tolerance of float comparisons; what passes them is compared exactly."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Spike(GroupRule):
-    """Compare what each group spent in a window with what is usual in the same hours."""
+    """Compare each group's spend in a window with its usual spend."""
 
     TYPE: ClassVar[str] = "spike"
     HELP: ClassVar[str] = (
@@ -137,27 +137,27 @@ class Spike(GroupRule):
 
     @cached_property
     def lengths(self) -> Lengths:
-        """How long window and baseline are, in hours."""
+        """The lengths of window and baseline, in hours."""
         return Lengths(window=whole_hours(self.window), baseline=whole_hours(self.baseline), compare=self.compare)
 
     @cached_property
     def _known_from(self) -> int:
-        """For how many hours before the window a group must have spent."""
+        """How many hours before the window a group must have been spending."""
         return whole_hours(min(self.min_history, self.baseline))
 
     def common(self, facts: Facts, edges: Edges) -> tuple[object, ...]:
-        """Return what is missing."""
+        """Return the gaps in the data, which affect every group."""
         return self._gaps(facts, edges)
 
     def _gaps(self, facts: Facts, edges: Edges) -> tuple[Gap, ...]:
-        """Return what is missing in any group's window or baseline."""
+        """Return the gaps in the data of any group's window or baseline."""
         ends = two_ends(facts.spend, facts.data, self.metric, edges, length=self.lengths.window)
         return facts.data.gaps(self.categories(facts.data), self.lengths.needed(ends))
 
     def judge_groups(
         self, facts: Facts, edges: Edges, watched: Collection[Labels], unmoved: Unmoved
     ) -> Iterator[Sample]:
-        """Judge each group's rise; with anything missing in window or baseline only what is open gets a sample."""
+        """Judge each group's rise; with gaps in window or baseline, only groups with an open alert get a sample."""
         ends = two_ends(facts.spend, facts.data, self.metric, edges, length=self.lengths.window)
         gaps = self._gaps(facts, edges)
         yield from unmoved.kept(watched)
@@ -170,7 +170,7 @@ class Spike(GroupRule):
             if one.group in watched or (one.reached is not None and not gaps):
                 yield self._sample(facts, one, gaps)
 
-    # --- from both ends ---------------------------------------------------------------------------------------------
+    # --- lower and upper values -------------------------------------------------------------------------------------
 
     def _judged(
         self, facts: Facts, edges: Edges, ends: TwoEnds, groups: list[Labels], watched: Collection[Labels]
@@ -185,10 +185,10 @@ class Spike(GroupRule):
                     yield self._judge(facts, edges, group, column, windows)
 
     def _rising(self, facts: Facts, ends: TwoEnds) -> "NDArray[np.intp]":
-        """Return the groups that spent enough to reach anything, by a few windows of the baseline; and some more."""
+        """Return the groups that may reach a severity, judged by a few windows of the baseline; and perhaps others."""
         found = ends.reaching(max(1, self.min_increase))
         length, first = self.lengths.window, int(ends.begins.min(initial=ends.edges.latest))
-        # Windows end to end that lie in every baseline: the highest of all is no lower than the highest of them.
+        # Adjacent windows that lie in every baseline: its highest window is no lower than the highest of these.
         oldest = self.lengths.before(ends.edges.latest).start
         bounds = sorted(range(first - length, oldest - 1, -length))
         if not len(found) or len(bounds) < _LEAST_BOUNDS or not self.above_highest:
@@ -199,9 +199,9 @@ class Spike(GroupRule):
         return found[is_high]
 
     def screen(self, stretch: Stretch) -> Screen | None:
-        """Return in which hours a window may be high enough above those before it, and above what is usual."""
+        """Return the hours in which a window may exceed those before it, and the usual spend, by enough."""
         if stretch.longest > HOURS_PER_DAY:
-            # So long a row may cover hours of a baseline before it is known.
+            # A row this long may cover hours of a baseline before it is known.
             return None
         query, length = self._query(stretch.data), self.lengths.window
         oldest = len(self.lengths.before(0)) + length
@@ -214,7 +214,7 @@ class Spike(GroupRule):
         is_daily = stretch.is_daily(query)
         for behind, columns in ((stretch.settle_hours + 1, ~is_daily), (stretch.behind, is_daily)):
             may_begin[:, columns] &= spent[:, columns] >= self._least_high(each[:, columns], stretch, behind, oldest)
-        # Of a shorter window the days before may not be known yet.
+        # Daily rows just before a window shorter than a day may not be known yet.
         asked = np.flatnonzero(may_begin.any(axis=0) & (~is_daily | (length >= HOURS_PER_DAY)))
         if len(asked) and self.compare is Compare.SAME_HOURS:
             rises = self._rises(whole(totals)[:, asked], each[oldest:, asked], stretch)
@@ -225,7 +225,7 @@ class Spike(GroupRule):
     def _least_high(
         self, windows: "NDArray[np.int64]", stretch: Stretch, behind: int, oldest: int
     ) -> "NDArray[np.float64]":
-        """Return for each hour what a window must reach to be high enough, by windows that lie in each baseline."""
+        """Return the least spend, by hour and group, that is high enough, by windows that lie in every baseline."""
         count, length = len(stretch.hours), self.lengths.window
         last, first = len(windows) - count - behind - length, len(windows) - count - oldest + length
         rows = [windows[at : at + count] for at in range(last, first - 1, -length)]
@@ -235,7 +235,7 @@ class Spike(GroupRule):
         return highest
 
     def _rises(self, totals: "NDArray[np.int64]", spent: "NDArray[np.int64]", stretch: Stretch) -> "NDArray[np.bool_]":
-        """Return which windows are high enough above what is usual in their hours, by end and group."""
+        """Return which windows exceed the usual spend of their hours by enough, by end and group."""
         span = HourRange(stretch.hours.end - len(totals), stretch.hours.end - 1)
         usual, _ = double_usual(totals, span.start, stretch.ends, self.lengths, first_hours_of(totals, span))
         least = float(min(self.thresholds.values())) * (1 - _FLOAT_SLACK) / 2
@@ -243,7 +243,7 @@ class Spike(GroupRule):
         return found
 
     def may_reach(self, windows: Windows) -> "NDArray[np.bool_]":
-        """Return which groups could meet all limits: most never rise, and are passed over at once."""
+        """Return which groups may meet all limits: a quick filter, as most groups never rise."""
         share = 1 - _FLOAT_SLACK
         spent, usual = windows.spent.astype(np.float64), windows.usual / windows.parts
         slack = _FLOAT_SLACK * np.abs(spent)
@@ -256,7 +256,7 @@ class Spike(GroupRule):
     def _judge(self, facts: Facts, edges: Edges, group: Labels, column: int, windows: list[Windows]) -> JudgedRise:
         rises = [self._rise(facts, group, column, each) for each in windows]
         judged = [(self._both(rise), rise) for rise in rises]
-        # The newest of those that are alike.
+        # Newest first, because `max` takes the first of equals.
         newest = range(len(rises) - 1, -1, -1)
 
         def standing(number: int) -> tuple[int, int, Fraction]:
@@ -287,7 +287,7 @@ class Spike(GroupRule):
         )
 
     def _both(self, rise: Rise) -> tuple[Severity | None, Severity | None]:
-        """Return what is reached, and what is not left yet: `resolve_below` is a share of all that must be met."""
+        """Return the severity that is reached and the one that is held: `resolve_below` scales every limit."""
         judged = rise.unplanned
         return self._highest(judged, _WHOLE), self._highest(judged, self.resolve_below)
 
@@ -300,7 +300,7 @@ class Spike(GroupRule):
             return max(self.thresholds) if part < _WHOLE else None
         return highest({severity: limit * part for severity, limit in self.thresholds.items()}, rise.ratio)
 
-    # --- what it means ----------------------------------------------------------------------------------------------
+    # --- samples and charts -----------------------------------------------------------------------------------------
 
     def _sample(self, facts: Facts, one: JudgedRise, gaps: tuple[Gap, ...]) -> Sample:
         rise = one.rise
@@ -324,7 +324,7 @@ class Spike(GroupRule):
             lagging=one.lagging,
             is_window=rise.is_billed,
             is_complete=not unsure,
-            # Unlike a gap in the baseline, one in what was planned before lets no rise seem larger than it is.
+            # Unlike a gap in the baseline, one in earlier planned spend cannot make a rise seem larger than it is.
             may_raise=not gaps and not any(gap.may_hide_credit for gap in unsure),
             caveats=tuple(gap.text for gap in unsure),
             top=risen_parts(facts.spend, self._query(facts.data), self.metric, rise.window, one.group, before=before)
@@ -351,12 +351,12 @@ class Spike(GroupRule):
         spent = self.spent(who, Usd(rise.spent), self.window)
         if rise.ratio is None:
             return f"{spent}, where nothing is usual"
-        # In percent whatever the size: the threshold behind it is.
+        # Always in percent, like the threshold that follows it.
         over = "over " if rise.ratio == LARGEST_RATIO else ""
         return f"{spent}, {over}{format_share(ratio_decimal(rise.ratio))} of the usual {format_usd(round(rise.usual))}"
 
     def chart(self, facts: Facts, alert: Alert) -> Chart | None:
-        """Return the spend of the windows before and of the last one, against the usual and what is too much."""
+        """Return a chart of the last window and those before it, against the usual spend and the thresholds."""
         facts = facts.of(self.view)
         length, edge = self.lengths.window, hour_of(alert.as_of)
         before = self.lengths.before(edge)
@@ -373,7 +373,7 @@ class Spike(GroupRule):
         return bars if bars is None or is_complete else replace(bars, note=NOT_COMPLETE)
 
     def _chart_limits(self, facts: Facts, alert: Alert) -> tuple[ChartLimit, ...]:
-        """Return what is usual in the alert's own hours, and the lines above it."""
+        """Return the usual spend of the alert's own hours, and the thresholds above it."""
         edge = hour_of(alert.as_of)
         window = HourRange(edge - self.lengths.window, edge)
         query = self._query(facts.data)

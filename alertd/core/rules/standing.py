@@ -1,7 +1,7 @@
 """
-Where one budget stands at the data edge: what is spent, left and expected, exactly, and in words for people.
+The state of one budget at the data edge: what is spent, left and expected, exactly, and in words for people.
 
-It calculates, compares and words; what the limits are and which data may decide is the rule's to say.
+This module calculates, compares and words; the rule sets the limits and which data may decide.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,11 +21,11 @@ from alertd.core.spend.planned import NOTHING_PLANNED, Allowance
 from alertd.core.words import format_age, format_duration, format_list, format_share
 
 _SHARE_DIGITS = 12
-"""More than a written share can have: rounded down to these, it is still exact whether a share is reached."""
+"""Decimals of a share, more than a written one can have: rounding down never changes whether one is reached."""
 LEAST_SHARE = Fraction(1, 10**_SHARE_DIGITS)
-"""By so much shares as values of samples differ at least."""
+"""The smallest difference between shares that are values of samples."""
 _RANK_BITS = 256
-"""Shares of amounts below 2**128 that differ do so by more than 2**-256; no amount is as large."""
+"""Different shares of amounts below 2**128 differ by more than 2**-256; no amount is that large."""
 _TELLING_PART = 10
 """Before a tenth of the period its pace says little."""
 
@@ -34,14 +34,14 @@ Limits = Mapping[Severity, Fraction]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """What a period is forecast to end at."""
+    """The forecast of a period's total spend."""
 
     total: Usd
-    """Spent and still to come, planned or not."""
+    """Spend so far and still to come, planned or not."""
     planned: Usd = Usd(0)
-    """What of it is planned and still to come."""
+    """The part of the total that is planned and still to come."""
     range: tuple[Usd, Usd] | None
-    """Where the total lies in 80 % of cases; None where too little is known to say."""
+    """The range that holds the total in 80 % of cases; None if too little is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,20 +53,20 @@ class Standing:
     spent: Usd
     """What is billed."""
     expected: Usd
-    """What that comes to once every stream is billed up to the edge."""
+    """The spend once every stream is billed up to the edge."""
     period: CalendarPeriod
     timezone: str
     edge: int
-    """The hour through which is billed; after the period's start, at most its end."""
+    """The hour through which bills are known; after the period's start, at most its end."""
     last_day: Usd | None
-    """What was spent in the 24 hours before the edge; None where that is not known."""
+    """Spend in the 24 hours before the edge; None if unknown."""
     forecast: Forecast | None
     planned: Allowance = NOTHING_PLANNED
-    """What of the spend was planned: it raises every limit, and stays in what is shown as spent."""
+    """The planned part of the spend: it raises every limit, and is included in the spend that is shown."""
     rates: Rates = NO_RATES
-    """How fast it is spent of late, where a rule asks."""
+    """How fast the budget is currently spent, if the rule has limits on that."""
     amount_text: str = ""
-    """Where the amount comes from, where it is not written."""
+    """Where the amount comes from; empty if the rules file gives it."""
 
     @property
     def as_expected(self) -> "Standing":
@@ -111,17 +111,17 @@ class Standing:
 
     @property
     def forecast_share(self) -> Fraction | None:
-        """The share of the budget that the period is forecast to end at, None where there is no forecast."""
+        """The forecast total as a share of the budget; None without a forecast."""
         return Fraction(self.forecast.total, self.budget) if self.forecast is not None else None
 
     @property
     def hours_left(self) -> int:
-        """How long the period still goes on."""
+        """Hours until the period ends."""
         return self.period.hours.end - self.edge
 
     @property
     def runs_out(self) -> int | None:
-        """The hour in which the budget runs out if each day costs what the last one did; None where it lasts."""
+        """The hour in which the budget runs out at the last day's spend; None if it lasts, is used up, or unknown."""
         left = self.budget - self.spent
         if self.last_day is None or self.last_day <= 0 or left <= 0:
             return None
@@ -165,7 +165,7 @@ class Standing:
 
     @property
     def forecast_text(self) -> str:
-        """The forecast with its share and range; empty where there is none."""
+        """The forecast with its share and range; empty if there is none."""
         if self.forecast is None or self.forecast_share is None:
             return ""
         text = f"{format_usd(self.forecast.total)} ({share_text(self.forecast_share)})"
@@ -176,7 +176,7 @@ class Standing:
 
     @property
     def _rates_text(self) -> str:
-        """What each window holds: `$12.00 in 1h, 8.64 times the even $1.39; …`."""
+        """The spend of each window: `$12.00 in 1h, 8.64 times the even $1.39; …`."""
         return "; ".join(
             f"{format_usd(rate.spent)} in {format_duration(window)}, {number_text(rate.spent / rate.even)} times the "
             f"even {format_usd(Usd(round(rate.even)))}"
@@ -184,7 +184,7 @@ class Standing:
         )
 
     def rate_clause(self, burn: Mapping[Severity, Burn], severity: Severity) -> str:
-        """How fast it is spent, for the windows of a severity: `spent at 12 times the even rate in 6h and in 1h`."""
+        """How fast money is spent in a severity's windows: `spent at 12 times the even rate in 6h and in 1h`."""
         times = self.rates.measures(burn)[severity]
         return f"spent at {number_text(times)} times the even rate {windows_text(burn[severity])}"
 
@@ -195,42 +195,42 @@ class Standing:
         return f": lasts the {self.period.kind}" if self.spent < self.budget and self.hours_left else ""
 
     def _when(self, hour: int) -> str:
-        """Name the local day, within a day's budget the local time."""
+        """Return the local day of an hour; for a daily budget, the local time."""
         at = local_time(hour, self.timezone)
         return f"at {at:%H:%M %Z}" if self.period.kind is Period.DAY else f"on {at:%b} {at.day}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupStanding:
-    """Where the budget of one group stands."""
+    """The state of one group's budget."""
 
     group: Labels
     standing: Standing
     is_complete: bool
-    """Nothing of the period up to the edge is missing."""
+    """Whether no data of the period up to the edge is missing."""
     fast: str = ""
-    """The clause that says how fast it is spent, where that reaches a limit."""
+    """The clause that says how fast the budget is spent; empty unless that reaches a limit."""
 
 
 def rank_of(spent: Usd, budget: Usd) -> int:
-    """Return a number in the order of the spent shares, exactly: comparing fractions costs fifty times as much."""
+    """Return an integer that sorts exactly as the spent share does; comparing fractions is fifty times slower."""
     return (spent << _RANK_BITS) // budget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Criterion:
-    """One of the ways in which a budget reaches a severity."""
+    """One of the ways in which a budget can reach a severity."""
 
     name: str
     limits: Limits
     measures: Mapping[Severity, Fraction]
-    """What each severity compares with its limit; none where it cannot be judged yet."""
+    """What each severity compares with its limit; empty if it cannot be judged yet."""
     raised: Fraction = Fraction(0)
-    """By how much what was planned raises every limit."""
+    """How much planned spend raises every limit."""
 
     @classmethod
     def of(cls, name: str, limits: Limits, measure: Fraction | None, *, raised: Fraction = Fraction(0)) -> "Criterion":
-        """Return the way of one measure, the same for every severity; None where it cannot be judged yet."""
+        """Return the criterion that uses one measure for every severity; pass None if it cannot be judged yet."""
         measures = dict.fromkeys(limits, measure) if measure is not None else {}
         return cls(name=name, limits=limits, measures=measures, raised=raised)
 
@@ -239,7 +239,7 @@ class Criterion:
         return self.limits[severity] + self.raised
 
     def highest(self, part: Fraction = Fraction(1)) -> Severity | None:
-        """Return the highest severity of whose limit the measure reaches a part."""
+        """Return the highest severity for which the unplanned measure reaches *part* of the limit; None if none."""
         return max(
             (
                 severity
@@ -251,15 +251,16 @@ class Criterion:
 
 
 def worst(severities: Iterable[Severity | None]) -> Severity | None:
-    """Return the highest of some severities, None where there is none."""
+    """Return the highest of some severities; None if there is none."""
     return max((severity for severity in severities if severity is not None), default=None)
 
 
 def own_thresholds(spend: Criterion, held_by_others: Severity | None) -> tuple[tuple[Severity, Decimal], ...]:
     """
-    Return the spend thresholds that stand for severities.
+    Return the spend thresholds to show, by severity.
 
-    A severity that only pace, rate or forecast hold has none: beside the spent share, it would look like a mistake.
+    A severity that is held only by pace, rate or forecast is left out: next to the spent share, its threshold would
+    look like a mistake.
     """
     by_spend = spend.highest()
     return tuple(
@@ -275,7 +276,7 @@ def windows_text(burn: Burn) -> str:
 
 
 def reached_by(criteria: Iterable[Criterion]) -> tuple[tuple[str, str], ...]:
-    """Return the fact that says which ways reached which severity; nothing where none did."""
+    """Return the fact that says which criteria reached which severity; empty if none did."""
     found = [(criterion, severity) for criterion in criteria if (severity := criterion.highest()) is not None]
     texts = [
         f"{criterion.name} ({severity.label} from {_limit_text(criterion, severity)})" for criterion, severity in found
@@ -310,5 +311,5 @@ def number_text(number: Fraction) -> str:
 
 
 def _days(hours: int) -> str:
-    """Return a time for people: from two days on in whole days."""
+    """Return a duration for people, in whole days from two days on."""
     return f"{hours // HOURS_PER_DAY} d" if hours >= 2 * HOURS_PER_DAY else format_age(timedelta(hours=hours))

@@ -1,8 +1,8 @@
 """
-Where the budgets of all groups of a rule stand: the spent shares of all of them, and more of those that are asked for.
+The state of the budgets of all groups of a rule: the spent share of each, and more for groups that are requested.
 
-A group's standing is many figures and most are never read, so it is worked out once somebody asks, and kept until the
-group moves.
+A group's standing has many figures, most of which are never read, so it is computed on demand, and kept until the
+group's spend changes.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _NEARLY = 1e-9
-"""How far a comparison of floats may be off; what comes so near is compared exactly."""
+"""Relative tolerance of float comparisons; what is this close is compared exactly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rest:
-    """The budgets of several groups together. Amounts in 1e-10 USD."""
+    """The combined budgets of several groups. Amounts in 1e-10 USD."""
 
     count: int
     budget: Usd
     spent: Usd
     forecast: Forecast | None
-    """None where it is not known of all; it has no range, as ranges do not add up."""
+    """None if it is not known for all; it has no range, as ranges do not add up."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -40,7 +40,7 @@ class _Part:
 
     scene: Scene
     numbers: "NDArray[np.intp]"
-    """In the order of the sums."""
+    """Numbers of the groups, in the order of the sums."""
 
     shares: "NDArray[np.float64]"
 
@@ -48,7 +48,7 @@ class _Part:
     def of(cls, scene: Scene) -> "_Part":
         groups = scene.sums.groups
         budgets = scene.amounts.values(groups)
-        # The whole counts before anything is spent of it.
+        # The budget of a rule without groups counts before anything is spent.
         counts = np.isfinite(budgets) & ((scene.expected.values != 0) | (groups == ((),)))
         if scene.members is not None:
             counts &= np.array([group in scene.members for group in groups], np.bool_)
@@ -64,8 +64,8 @@ class Standings:
     The budgets of a rule at one moment.
 
     Args:
-        stand: Works out where some groups of a scene stand.
-        known: What was worked out of groups that did not move since; what is asked for is added.
+        stand: Computes the standings of some groups of a scene.
+        known: The standings of groups that have not changed since; requested ones are added.
     """
 
     def __init__(
@@ -84,11 +84,11 @@ class Standings:
 
     @cached_property
     def shares(self) -> "NDArray[np.float64]":
-        """The spent share of every group, in no order that says anything."""
+        """The spent share of every group, in no particular order."""
         return np.concatenate([np.empty(0), *(part.shares for part in self._parts)])
 
     def ranked(self, least: float) -> list[tuple[int, Labels]]:
-        """Return the rank and name of every group from a share on, the largest share first; and perhaps some more."""
+        """Return rank and name of every group with at least a given share, largest first; and perhaps some below."""
         least -= abs(least) * _NEARLY
         found = [
             (part.rank(group), group)
@@ -99,11 +99,11 @@ class Standings:
         return sorted(found, key=lambda pair: (-pair[0], pair[1]))
 
     def largest(self, count: int | None = None) -> list[Labels]:
-        """Return so many groups with the largest spent share, that first; all where no count is given."""
+        """Return the *count* groups with the largest spent shares, largest first; all if no count is given."""
         return [group for _, group in self.ranked(least_of(self.shares, count))[:count]]
 
     def of(self, groups: Sequence[Labels]) -> tuple[GroupStanding, ...]:
-        """Return where some of the groups stand."""
+        """Return the standings of some groups, in the order given."""
         for part in self._parts:
             mine = [group for group in groups if group not in self._known and part.scene.is_of(group)]
             if mine:
@@ -112,11 +112,11 @@ class Standings:
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing is missing of the periods."""
+        """Whether no data of the periods is missing."""
         return not any(part.scene.gaps for part in self._parts if len(part.numbers))
 
     def rest(self, named: Sequence[Labels]) -> Rest | None:
-        """Return what all other groups come to together, None where there are none."""
+        """Return the combined budgets of all groups except *named*; None if there are none."""
         budget = spent = count = total = 0
         has_forecast = True
         for part in self._parts:
@@ -139,7 +139,7 @@ class Standings:
 
 
 def least_of(shares: "NDArray[np.float64]", count: int | None) -> float:
-    """Return the smallest of so many largest shares; what lies below all where there are no more."""
+    """Return the smallest of the *count* largest shares; minus infinity if there are no more than that."""
     if count is None or len(shares) <= count:
         return -np.inf
     return float(np.partition(shares, -count)[-count])

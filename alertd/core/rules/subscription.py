@@ -17,12 +17,12 @@ from alertd.core.spend.subscription import latest_terms
 from alertd.core.words import format_age, format_instant
 
 _NEW_FOR = timedelta(days=1)
-"""A purchase is news for so long; what was bought before alertd first looked is none."""
+"""How long a purchase counts as new; purchases before alertd's first read never do."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SubscriptionRule(Rule):
-    """Count the days until a fixed term ends that was not renewed; and notify of purchases."""
+    """Count the days until the end of a fixed term that was not renewed; and notify of purchases."""
 
     TYPE: ClassVar[str] = "subscription"
     NEEDS_ONE_OF: ClassVar[tuple[str, ...]] = ("ends_within", "on_new")
@@ -59,17 +59,17 @@ class SubscriptionRule(Rule):
         yield from falling_problems("ends_within", self.ends_within)
 
     def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
-        """Judge the term of each product that ends last, and what was bought of late."""
+        """Judge each product's last term, and recent purchases."""
         samples = [*self._endings(facts), *self._purchases(facts, watched)]
         return [sample for sample in samples if sample.held is not None or sample.group in watched]
 
     def left_out(self, facts: Facts, group: Labels) -> str:
-        """Say that the filters let no subscription of a group through."""
+        """Return `NOT_MATCHED` if the filters exclude all of a group's subscriptions; else empty."""
         mine = [term for term in facts.terms if _group(term)[:-1] == group[:-1]]
         return "" if not mine or any(map(self._matches, mine)) else NOT_MATCHED
 
     def is_event(self, alert: Alert) -> bool:
-        """Return whether it is a purchase, which is notified once, and not a term that ends."""
+        """Return whether the alert is about a purchase, which is notified once, not about a term that ends."""
         return bool(dict(alert.group).get("bought"))
 
     def _endings(self, facts: Facts) -> Iterator[Sample]:
@@ -141,7 +141,7 @@ def _group(term: Term, bought: str = "") -> Labels:
 
 
 def _what_became(term: Term, terms: Iterable[Term], left: timedelta, reached: Severity | None) -> str:
-    """Say when the last term of a product ends, and whether it is a renewal that leaves time enough."""
+    """Return the clause that says when a product's last term ends, and whether it was renewed in time."""
     assert term.ends_at is not None, "only terms whose end is known are judged"
     when = format_instant(term.ends_at)
     if left <= timedelta():
@@ -162,7 +162,7 @@ def _facts(term: Term) -> tuple[tuple[str, str], ...]:
 
 
 def _gaps(facts: Facts, account: str) -> tuple[str, ...]:
-    """Say that subscriptions could not be read; a renewal may be among what is missing."""
+    """Return the caveat that subscriptions could not be read, so that a renewal may be missing; else empty."""
     book = facts.data.books.get((account, SUBSCRIPTION))
     if book is None or book.failed_at is None:
         return ()

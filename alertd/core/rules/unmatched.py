@@ -1,8 +1,8 @@
 """
-Filters of rules that let no stored spend through: most often a name that is misspelt, or one that is called otherwise.
+Filters of rules that match no stored spend, most often because a name is misspelt or differs from that in the bills.
 
-That a rule has nothing to judge is no fault by itself: a category of which nothing was ever billed says nothing of the
-names in it, and a store without bills says nothing at all.
+A rule with nothing to judge is not wrong in itself: names in a category for which nothing was ever billed cannot be
+checked, and in a store without bills no name can.
 """
 
 import re
@@ -23,22 +23,22 @@ from alertd.core.spend.selection import SERIES_KEYS
 
 _Filters = tuple[tuple[str, Patterns], ...]
 _Keys = tuple[tuple[str, str], ...]
-"""Accounts and categories."""
+"""(account, category) pairs."""
 _POSITIONS = {name: position for position, name in enumerate(SERIES_KEYS)}
 
 _MOST_NAMES = 5
 _NEAR = 0.6
 _CHECKED_BY_FORM = frozenset({"account", "category"})
-"""Their words are checked when the file is read, and watching what is not used yet is what they are for."""
+"""Filters that are checked when the rules file is read, and that may name what is not used yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unmatched:
-    """A filter of a rule to which nothing fits."""
+    """A filter of a rule that matches nothing."""
 
     rule: str
     text: str
-    """Key, value and what there is instead."""
+    """Key, value and what exists instead."""
 
     def __str__(self) -> str:
         return f'rule "{self.rule}": {self.text}'
@@ -48,11 +48,11 @@ def unmatched(
     rules: Iterable[Rule], series: Mapping[View, Collection[Series]], owners: OwnerDirectory
 ) -> tuple[Unmatched, ...]:
     """
-    Return the filters of enabled rules that fit no spend.
+    Return the filters of enabled rules that match no spend.
 
     Args:
-        series: All that was ever billed, by view.
-        owners: What owners are called, for `team`.
+        series: All series that were ever billed, by view.
+        owners: The names and attributes of owners, such as `team`.
     """
     billed = {view: _Billed(of_view, owners) for view, of_view in series.items()}
     return tuple(
@@ -79,7 +79,7 @@ class _Billed:
         return tuple(key for key in self._series if rule.account.matches(key[0]) and rule.category.matches(key[1]))
 
     def values(self, name: str, keys: _Keys) -> AbstractSet[str]:
-        """Return what an attribute is in some categories, nothing included."""
+        """Return the values of an attribute in some categories, the empty one included."""
         return self._series_of(name, keys).keys()
 
     def _series_of(self, name: str, keys: _Keys) -> dict[str, list[Series]]:
@@ -93,11 +93,11 @@ class _Billed:
         return found
 
     def fitting(self, name: str, text: str, keys: _Keys) -> frozenset[str]:
-        """Return the values that a value or glob stands for."""
+        """Return the values that a value or glob matches."""
         found = self._fitting.get((name, text, keys))
         if found is None:
             values = self.values(name, keys)
-            # Globs as `Patterns` reads them, without its cost for each of ten thousand owners.
+            # Globs as `Patterns` matches them, without its cost for each of ten thousand owners.
             fits = re.compile(translate(text), re.DOTALL).match if is_glob(text) else None
             found = frozenset(filter(fits, values) if fits is not None else values & {text})
             self._fitting[name, text, keys] = found
@@ -109,7 +109,7 @@ class _Billed:
             ((name, self._allowed(name, patterns.texts, keys)) for name, patterns in filters),
             key=lambda pair: sum(len(self._series_of(pair[0], keys)[value]) for value in pair[1]),
         )
-        # By the filter that lets the fewest through: of ten thousand owners a rule names a few.
+        # Start with the filter that matches the fewest series: a rule names a few of ten thousand owners.
         (first, some), *others = allowed
         each = (one for value in some for one in self._series_of(first, keys)[value])
         return any(all(self._value(name, one) in values for name, values in others) for one in each)
@@ -136,17 +136,17 @@ def _faults(rule: SpendRule, billed: _Billed) -> Iterator[str]:
 
 
 def _lonely(name: str, patterns: Patterns, billed: _Billed, keys: _Keys) -> Iterator[str]:
-    """Yield a text for each pattern that no value fits; what is left out with `!` may never come."""
+    """Yield a text for each pattern that matches no value, except exclusions (`!`), which need not match."""
     for text in patterns.texts:
         if text and not text.startswith("!") and not billed.fitting(name, text, keys) - {""}:
             values = billed.values(name, keys) - {""}
-            # Names of stored spend are strangers' words, and this is shown on terminals.
+            # Names of stored spend are untrusted text, and this is shown on terminals.
             instead = escape_controls(_instead(name, text, values, billed.owners))
             yield f'{name}: "{text}" matches no stored spend{instead}'
 
 
 def _instead(name: str, text: str, values: Collection[str], owners: OwnerDirectory) -> str:
-    """Return what may be meant, or which names there are."""
+    """Return what may have been meant, or which names exist."""
     bare = text.strip("*").casefold()
     if name == "owner":
         called = next((value for value in sorted(values) if owners.find(value).name.casefold() == bare), None)

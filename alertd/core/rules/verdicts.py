@@ -1,9 +1,8 @@
 """
-What a rule's last evaluation said of its groups, kept for as long as it holds.
+The samples of a rule's last evaluation, kept for as long as they are valid.
 
-A sample depends on what its group was billed, through which hour that is known, and on what is the same for all groups.
-Where nothing moved, or a few groups did, the samples of all others are those of the last time. It compares; what a
-sample says is the rule's.
+A sample depends on its group's bills, on the hour through which they are known, and on what is the same for all groups.
+Groups for which none of these changed keep their last sample. This module only compares; the rule makes the samples.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -28,20 +27,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Unmoved:
-    """What need not be judged again."""
+    """The groups that need not be judged again."""
 
     samples: Mapping[Labels, Sample] = field(default_factory=dict)
-    """Of groups that did not move."""
+    """Samples of groups that did not change."""
     moved: "NDArray[np.bool_] | None" = None
-    """Which groups moved, by number; None where any may have."""
+    """Which groups changed, by number; None if any may have."""
 
     def only_moved(self, groups: "NDArray[np.intp]") -> list[int]:
-        """Return those of some groups that are to be judged, by number."""
+        """Return the numbers of those *groups* that must be judged."""
         found: list[int] = (groups if self.moved is None else groups[self.moved[groups]]).tolist()
         return found
 
     def kept(self, watched: Collection[Labels]) -> Iterator[Sample]:
-        """Yield the samples that hold on: of watched groups, and of those that reach a severity."""
+        """Yield the samples to be reported again: of watched groups, and of those that reach a severity."""
         return (s for group, s in self.samples.items() if s.reached is not None or group in watched)
 
 
@@ -50,7 +49,7 @@ NOTHING_KEPT = Unmoved()
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Basis:
-    """What samples rest on beside the bills, the same for all rules."""
+    """What samples depend on besides the bills, the same for all rules."""
 
     owners: OwnerDirectory
     planned: tuple[PlannedSpend, ...]
@@ -59,11 +58,11 @@ class Basis:
 
     @classmethod
     def of(cls, facts: Facts) -> "Basis":
-        """Return it of some facts."""
+        """Return the basis of *facts*."""
         return cls(owners=facts.owners, planned=facts.planned, terms=facts.terms, is_explained=facts.is_explained)
 
     def is_of(self, facts: Facts) -> bool:
-        """Return whether it is the same in some facts."""
+        """Return whether *facts* have the same basis."""
         return (
             self.owners is facts.owners
             and self.is_explained == facts.is_explained
@@ -74,31 +73,31 @@ class Basis:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Ground:
-    """What was worked out of some facts rests on; not the spend view itself, which is large."""
+    """What the samples of an evaluation depend on; without the spend view itself, which is large."""
 
     basis: Basis
     moment: Moment
     version: int
-    """Of the spend view; the moment may be that of a later one."""
+    """The version of the spend view; the moment may belong to a later one."""
     edges: Edges | None
-    """None where nothing is known."""
+    """None if no data is known."""
     common: tuple[object, ...]
-    """What decided about all groups alike."""
+    """What affects all groups alike; see `GroupRule.common`."""
 
     @classmethod
     def of(
         cls, facts: Facts, moment: Moment, edges: Edges | None, common: tuple[object, ...], before: "Ground | None"
     ) -> "Ground":
-        """Return that of some facts, which must be of the rule's view."""
+        """Return the ground of *facts*, which must be of the rule's view."""
         basis = before.basis if before is not None and before.basis.is_of(facts) else Basis.of(facts)
         return cls(basis=basis, moment=moment, version=moment.version, edges=edges, common=common)
 
     def is_of(self, facts: Facts, moment: Moment) -> bool:
-        """Return whether nothing changed since."""
+        """Return whether nothing has changed in *facts*."""
         return moment is self.moment and self.basis.is_of(facts)
 
     def moved(self, facts: Facts, now: "Ground") -> "NDArray[np.bool_] | None":
-        """Return which groups moved since, by number, where all others are sure to be as they were; None elsewhere."""
+        """Return which groups have changed since, by number; None unless all others are certainly unchanged."""
         before, edges, was, moment = self.edges, now.edges, self.moment, now.moment
         if now.common != self.common or before is None or edges is None:
             return None
@@ -109,7 +108,7 @@ class Ground:
 
 @dataclass(kw_only=True, eq=False)
 class Verdicts:
-    """The samples of one evaluation and what they rest on."""
+    """The samples of one evaluation and what they depend on."""
 
     ground: Ground
     watched: frozenset[Labels]
@@ -121,15 +120,15 @@ class Verdicts:
         return {sample.group: sample for sample in self.samples}
 
     def are_of(self, facts: Facts, moment: Moment, watched: Collection[Labels]) -> bool:
-        """Return whether an evaluation would say the same."""
+        """Return whether another evaluation would give the same samples."""
         return self.ground.is_of(facts, moment) and self.are_for(watched)
 
     def are_for(self, watched: Collection[Labels]) -> bool:
-        """Return whether these groups had an open alert, and no others."""
+        """Return whether exactly these groups had an open alert."""
         return len(watched) == len(self.watched) and all(group in self.watched for group in watched)
 
     def unmoved(self, moved: "NDArray[np.bool_] | None", edges: Edges, steady: Collection[Labels] = ()) -> Unmoved:
-        """Return the samples of the groups of which nothing changed, or nothing that matters."""
+        """Return the groups that need not be judged again: unchanged ones, and *steady* ones."""
         kept = {group: sample for group in steady if (sample := self.by_group.get(group)) is not None}
         if moved is None:
             return Unmoved(samples=kept)

@@ -1,4 +1,4 @@
-"""What is watched of the bills, and how far back that reaches: the part of a plan that decides what must be known."""
+"""Which bills are watched, and how far back: the part of a plan that decides what must be read."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -13,41 +13,41 @@ from alertd.core.spend.planned import PlannedSpend
 from alertd.core.spend.stream import LONGEST_LAG_HOURS
 
 LONGEST_TERM = timedelta(days=366)
-"""No subscription is sold for longer."""
+"""Longest term that a subscription is sold for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """Accounts, the rules that watch them, and what is planned; replaced whole at reload."""
+    """Accounts, the rules that watch them, and planned spend; replaced completely at reload."""
 
     accounts: Collection[str]
     rules: tuple[Rule, ...]
     settle_delay: timedelta
     """How late a bill may usually be."""
     categories: tuple[str, ...] = CATEGORIES
-    """Those of the usage bills."""
+    """The categories of the usage bills."""
     planned: tuple[PlannedSpend, ...] = ()
     reach: timedelta = timedelta()
-    """How far back reports look, which read the usage bills."""
+    """How far back reports look at the usage bills."""
     resource_accounts: frozenset[str] = frozenset()
-    """The accounts whose instances and endpoints are read beside their bills."""
+    """The accounts whose instances and endpoints are read in addition to their bills."""
 
     @property
     def views(self) -> tuple[View, ...]:
-        """The views of the bills to read: usage always, spend by API key where an enabled rule looks at it."""
+        """The views of the bills to read: usage always, spend by API key if an enabled rule uses it."""
         wanted = {view for rule in self.rules if rule.enabled for view in rule.views}
         return tuple(view for view in View if view is View.USAGE or view in wanted)
 
     def categories_of(self, view: View) -> tuple[str, ...]:
-        """Return the categories to read of a view."""
+        """Return the categories of a view to read."""
         return self.categories if view is View.USAGE else KEY_CATEGORIES
 
     def metrics_of(self, view: View) -> list[str]:
-        """Return the metrics that are summed in a view: the amount always, others where a rule sums them."""
+        """Return the metrics that are summed in a view: the amount always, others if a rule sums them."""
         return sorted({"amount", *(m.value for rule in self.rules if view in rule.views for m in rule.metrics)})
 
     def asks_utilization(self, account: str, owner: str) -> timedelta:
-        """Return how far back an enabled rule looks at an instance's utilisation, nothing where none does."""
+        """Return how far back an enabled rule looks at an instance's utilisation; zero if none does."""
         of_idle = (rule for rule in self.rules if isinstance(rule, IdleGpu) and rule.enabled)
         return max((rule.window for rule in of_idle if rule.asks_for(account, owner)), default=timedelta())
 
@@ -57,7 +57,7 @@ class Watched:
         return any(rule.NEEDS_BALANCE for rule in self.rules if rule.enabled)
 
     def read_from(self, now: datetime, view: View, category: str) -> int:
-        """Return the first hour to read of a category; of subscriptions so far back that each running term is known."""
+        """Return the first hour of a category to read; for subscriptions, early enough for every running term."""
         first = self.horizon(now, view)
         return min(first, midnight_before(hour_of(now - LONGEST_TERM))) if category == SUBSCRIPTION else first
 
@@ -66,6 +66,6 @@ class Watched:
         reach = self.reach if view is View.USAGE else timedelta()
         furthest = max((reach, *(rule.lookback() for rule in self.rules if rule.enabled and view in rule.views)))
         first = midnight_before(hour_of(now - furthest)) - LONGEST_LAG_HOURS
-        # How much of a planned amount is left depends on all that was spent since its span began.
+        # How much of a planned amount is left depends on all spend since its span began.
         spans = (plan.hours for plan in self.planned if plan.hours.end > first)
         return min([first, *(midnight_before(span.start) for span in spans)])

@@ -6,11 +6,11 @@ from alertd.core.rules.own import broken_rules, failed_rules, unread_bills, wron
 
 BLINDNESS = unread_bills.NAME
 WITHOUT_BILLS = frozenset({broken_rules.NAME, wrong_clock.NAME})
-"""Judged by neither bills nor other rules, and so by any time."""
+"""Rules that depend on neither bills nor other rules, so that they can be judged even while the clock is wrong."""
 OWN: Mapping[str, str] = {
     unread_bills.NAME: "the alert that bills cannot be read",
     failed_rules.NAME: "the alert that a rule cannot be computed",
     broken_rules.NAME: "the alert that the rules file cannot be used",
     wrong_clock.NAME: "the alert that the system's clock is wrong",
 }
-"""What each of them says. No rule of a rules file may have such a name."""
+"""What the alert of each rule says, by name. The names are reserved: no rule of a rules file may have one."""

@@ -1,7 +1,7 @@
 """
-The alert that alertd raises of itself: the bills of an account cannot be read, so its spend is not watched.
+alertd's alert about itself that the bills of an account cannot be read, so that its spend is not watched.
 
-It is no rule of the rules file: it needs no configuration, cannot be forgotten, and goes to the default receivers.
+It is not in the rules file: it needs no configuration, cannot be forgotten, and goes to the default receivers.
 """
 
 from collections.abc import Collection
@@ -71,7 +71,7 @@ class Blindness(Rule):
             unit=Unit.HOURS,
             reached=reached,
             held=reached,
-            # A refused key waits for no threshold: beside a smaller value it would look like a mistake.
+            # A refused key fires before the threshold: next to a smaller value the threshold would look like a mistake.
             thresholds=((Severity.CRITICAL, hours_of(self.limit)),) if refused is None or age >= self.limit else (),
             as_of=read_edge(facts, books),
             is_complete=True,

@@ -1,8 +1,8 @@
 """
-The alert that alertd raises of itself when its system's clock disagrees with the billing API's, or cannot be checked.
+alertd's alert about itself that its system's clock disagrees with the billing API's, or cannot be checked.
 
-Like `alertd-blind` it is no rule of the rules file, and goes to the default receivers. It is judged by the checked
-time, so that the clock that it is about cannot hold it back.
+Like `alertd-blind` it is not in the rules file, and goes to the default receivers. It is judged by the checked time, so
+that the wrong clock cannot hold it back.
 """
 
 from collections.abc import Collection
@@ -27,7 +27,7 @@ class WrongClock(Rule):
     """
     Fire while the system's clock is more than an hour from the `Date` of the billing API's answers.
 
-    Where those have none that can be read it fires too: critical while nothing is decided, else for information.
+    It also fires if the answers have no readable `Date`: critical while rules are not judged, otherwise info.
     """
 
     TYPE: ClassVar[str] = "clock"
@@ -58,7 +58,7 @@ class WrongClock(Rule):
         if fault is not None:
             reached = Severity.INFO if fault.is_decided else Severity.CRITICAL
         return [
-            # Without thresholds: it counts from the first moment.
+            # Without thresholds: it fires at once.
             Sample(
                 group=(),
                 labels=(),
