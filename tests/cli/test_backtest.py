@@ -274,7 +274,7 @@ def test_backtest_when_the_key_is_refused_then_says_so_and_replays_what_there_is
     [
         pytest.param(["--since", "1h"], 2, "between 1d and 400d", id="less than a day"),
         pytest.param(["--since", "401d"], 2, "between 1d and 400d", id="longer than is kept"),
-        pytest.param(["--suggest", "--json"], 2, "--suggest stands alone", id="suggestions as JSON"),
+        pytest.param(["--suggest", "--json"], 2, "--suggest cannot be combined", id="suggestions as JSON"),
         pytest.param(["--rules", "none.yaml"], 1, "none.yaml", id="no such rules"),
         pytest.param(["--against", "none.yaml"], 1, "none.yaml", id="no such other rules"),
     ],

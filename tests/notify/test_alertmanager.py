@@ -209,7 +209,7 @@ async def test_thousands_of_alerts_then_go_in_several_requests(answers: list[int
         pytest.param({}, "needs url, url_env or url_file", id="no URL"),
         pytest.param({"url": "http://am:9093", "url_env": "X"}, "exclude each other", id="two forms"),
         pytest.param({"url": ["http://am:9093", "am:9093"]}, "not an http", id="no scheme"),
-        pytest.param({"url": "http://user:hush@am:9093"}, "for all to read", id="a password in the file"),
+        pytest.param({"url": "http://user:hush@am:9093"}, "would see the login", id="a password in the file"),
         pytest.param(
             {"url": "http://am", "basic_auth_username": "a"}, "needs basic_auth_username and", id="no password"
         ),

@@ -111,7 +111,7 @@ def test_key_when_at_its_bound_then_taken_and_one_step_beyond_refused(
     if which == "least" and not row.note.at_least:
         # Below nothing there is no way to write it.
         return
-    beyond, words = (below, r"too little|is nothing") if which == "least" else (above, "too much")
+    beyond, words = (below, r"too little|is zero") if which == "least" else (above, "too much")
     with pytest.raises((ValueError, Faults)) as caught:
         read(row, beyond, is_mapping=is_mapping)
     said = caught.value.found[0].text if isinstance(caught.value, Faults) else str(caught.value)

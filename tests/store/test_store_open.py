@@ -198,7 +198,7 @@ def test_reader_when_the_file_is_empty_then_notified_to_start_one(path: Path, ur
 
 def test_reader_when_the_database_is_in_memory_then_refused() -> None:
     """There is nothing to read in a memory that is new."""
-    with pytest.raises(SettingsError, match="nothing to read"):
+    with pytest.raises(SettingsError, match="in-memory database"):
         Store.open_read_only("sqlite://")
 
 

@@ -4,7 +4,6 @@ import gzip
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import aiohttp
 import pytest
@@ -262,7 +261,11 @@ async def test_page_when_the_store_fails_then_says_what_to_do(home: House, monke
     monkeypatch.setattr(home.app.gateway, "open_entries", fail)
     status, text = await home.get("/")
     assert (status, "restore a copy" in text) == (503, True)
-    monkeypatch.setattr(home.app.gateway, "open_entries", SimpleNamespace())
+
+    async def trip() -> None:
+        raise TypeError("not callable")
+
+    monkeypatch.setattr(home.app.gateway, "open_entries", trip)
     status, text = await home.get("/")
     assert (status, "TypeError" in text) == (500, False)
 
