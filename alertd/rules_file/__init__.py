@@ -1,1 +1,1 @@
-"""The rules file: YAML with places, its schema, and the way from text to rules."""
+"""The rules file: YAML with source positions, its schema, and the loading of text into rules."""

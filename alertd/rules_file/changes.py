@@ -1,4 +1,4 @@
-"""What an edit of the rules files changed, in words."""
+"""A summary in words of what an edit of the rules files changed."""
 
 from collections.abc import Iterable, Mapping
 from typing import Protocol
@@ -7,11 +7,11 @@ from alertd.core.words import format_count
 from alertd.rules_file.model import LoadedRules
 
 _NAMED = 5
-"""So many names of a kind are shown; the rest is counted."""
+"""Maximum number of names shown per kind and change; the rest is counted."""
 
 
 def changes(before: LoadedRules, after: LoadedRules) -> str:
-    """Return what is different, `1 rule added (gpu-24h), 1 receiver changed (finops)`; empty where nothing is."""
+    """Return the differences, `1 rule added (gpu-24h), 1 receiver changed (finops)`; empty if there are none."""
     kinds: tuple[tuple[str, Mapping[str, object], Mapping[str, object]], ...] = (
         ("account", _named(before.accounts), _named(after.accounts)),
         ("action", _named(before.actions), _named(after.actions)),
@@ -41,7 +41,7 @@ def _named(entries: Iterable[_Named]) -> dict[str, object]:
 
 
 def _receivers(rules: LoadedRules) -> dict[str, object]:
-    # Without their places, which every edit above them moves.
+    # Without their places, which change with every edit above them.
     return {one.name: (one.type, one.config, one.fallback, one.quiet_hours) for one in rules.receivers}
 
 

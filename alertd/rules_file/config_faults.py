@@ -1,8 +1,8 @@
 """
-A receiver's own keys -> its type's pydantic configuration, or problems in words; none of pydantic's phrases gets out.
+Read a receiver's own keys into its type's pydantic configuration, or report problems without pydantic's phrases.
 
-The words come from the kind of fault and the fields of the model, so that plugins' receivers are checked like ours.
-Imported only where a receiver is read: pydantic costs more than all else that `check` of a small file needs.
+The wording derives from the kind of error and the model's fields, so that plugins' receivers are checked like ours.
+Imported only when a receiver is read: importing pydantic takes longer than the rest of `check` of a small file.
 """
 
 import re
@@ -24,12 +24,12 @@ _SECRET = re.compile("token|secret|password|passwd|webhook|credential|api_?key|^
 
 def read_config(entry: Entry, model: type[BaseModel], own_keys: tuple[str, ...]) -> BaseModel | list[Problem]:
     """
-    Return a receiver's configuration, or a problem for each place that pydantic complains about.
+    Return a receiver's configuration, or a problem for each value that pydantic rejects.
 
     Args:
-        entry: The receiver, a mapping.
-        model: Its type's configuration.
-        own_keys: Keys of the entry that every receiver has and that are read elsewhere.
+        entry: The receiver; its node is a mapping.
+        model: The configuration model of its type.
+        own_keys: Keys that every receiver has, which are read elsewhere.
     """
     values = {key: node.native() for key, node in entry.node.children.items() if key not in own_keys}
     found: dict[tuple[object, ...], Problem] = {}
@@ -41,10 +41,10 @@ def read_config(entry: Entry, model: type[BaseModel], own_keys: tuple[str, ...])
         for detail in details:
             location = detail["loc"]
             if detail["type"] == "too_short" and any(place[:-1] == location for place in places):
-                # What is wrong in a list is left out of it, and then pydantic misses it.
+                # pydantic drops invalid items of a list before it counts them; the items are reported anyway.
                 continue
             problem = _fault(detail, entry, model, own_keys)
-            # The branches of a union complain one by one of the same value: the first one is enough.
+            # Each branch of a union reports the same value: the first error is enough.
             found.setdefault((problem.line, problem.column, detail["type"] == "missing" and problem.text), problem)
     return list(found.values())
 
@@ -66,14 +66,14 @@ def _fault(detail: ErrorDetails, entry: Entry, model: type[BaseModel], own_keys:
     if node.value is None and KEY not in location:
         remedy = f" like {like}" if like else ""
         return entry.problem(location, f"nothing is written here; write a value{remedy} or remove the key")
-    # Of a mapping both names and values have a form.
+    # In a mapping the invalid part may be a key instead of a value.
     value = location[-2] if KEY in location else node.value
     is_secret = bool(_SECRET.search(keys)) or (isinstance(value, str) and "://" in value)
     return entry.problem(location, _words(detail, "this" if is_secret else show(value), like))
 
 
 def _at(model: type[BaseModel], location: Location) -> tuple[type[BaseModel] | None, FieldInfo | None]:
-    """Return the model and the field that stand at a location, as far as there are such."""
+    """Return the model and the field at a location; None for either that does not exist."""
     inner: type[BaseModel] | None = model
     field = None
     for part in location:
@@ -104,7 +104,7 @@ def _like(field: FieldInfo | None) -> str:
 
 
 def _words(detail: ErrorDetails, value: str, like: str) -> str:
-    """Return what is wrong with a value, by the kind of the fault."""
+    """Return what is wrong with a value, by the kind of error."""
     kind, context = detail["type"], detail.get("ctx", {})
     if kind in {"value_error", "assertion_error"} and context.get("error"):
         return str(context["error"])
@@ -144,7 +144,7 @@ _BOUNDS = {
 
 _MAPPING_KINDS = frozenset({"dict_type", "mapping_type", "model_type", "model_attributes_type", "dataclass_type"})
 
-# By the beginning of the kind's name; the first that fits wins.
+# By prefix of the error kind; the first match wins.
 _KINDS = {
     "string_pattern": "does not have the form that is asked for here",
     "string": "is not text; write it in quotes if it is meant",

@@ -1,7 +1,7 @@
 """
-One entry of a section and where it stands; and the collector of everything that is wrong.
+One entry of a section with its position, and the collector of problems and warnings.
 
-Knows how problems are worded (subject first, one line, bounded), not what is a problem.
+Defines the form of problems (subject first, one line, limited length), not what counts as a problem.
 """
 
 from collections.abc import Iterable
@@ -15,27 +15,27 @@ from alertd.rules_file.remedy import show
 from alertd.rules_file.source import Node
 
 MAX_PROBLEMS = 1000
-"""Beyond that it is one mistake seen many times, and looking for remedies would cost minutes."""
+"""Maximum number of problems: more are usually one mistake repeated, and searching for remedies would take minutes."""
 _LONGEST = 400
 
 Location = tuple[int | str, ...]
 KEY = "[key]"
-"""The last part of a location when the key itself is meant, as pydantic has it."""
+"""The last part of a location that means the key itself and not its value, as in pydantic."""
 
 
 @dataclass(slots=True)
 class Findings:
-    """Problems and warnings as they are found; lives for one load."""
+    """The problems and warnings found during one load."""
 
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
 
     def add(self, problem: Problem) -> None:
         """
-        Keep a problem.
+        Add a problem.
 
         Raises:
-            RulesError: There are too many to go on.
+            RulesError: There are too many problems to continue.
         """
         self.problems.append(_one_line(problem))
         if len(self.problems) >= MAX_PROBLEMS:
@@ -44,7 +44,7 @@ class Findings:
             raise RulesError([*self.problems, Problem(last.path, last.line, last.column, text)])
 
     def warn(self, problem: Problem) -> None:
-        """Keep a warning."""
+        """Add a warning."""
         self.warnings.append(_one_line(problem))
 
 
@@ -60,31 +60,31 @@ class Entry:
 
     path: str
     kind: str
-    """What it is, in the singular: `rule`, `receiver`."""
+    """The kind of entry, in the singular: `rule`, `receiver`."""
     number: int
-    """Its place in the section of its file, from 1; 0 where there is only one."""
+    """Its position in the section of its file, from 1; 0 for `defaults`, which is a single mapping."""
     node: Node
 
     @property
     def name(self) -> str:
-        """The entry's name as written, empty where there is none."""
+        """The entry's name as written; empty if it has none."""
         named = self.node.value.get("name") if isinstance(self.node.value, dict) else None
         return str(named.value) if named is not None and isinstance(named.value, str) else ""
 
     @property
     def subject(self) -> str:
-        """The entry as problems name it: `rule "gpu-24h"`, or `rule 3` where it has no name."""
+        """The entry as problems name it: `rule "gpu-24h"`, or `rule 3` if it has no name."""
         if self.number == 0:
             return self.kind
         return f"{self.kind} {show(self.name)}" if self.name else f"{self.kind} {self.number}"
 
     @property
     def place(self) -> Place:
-        """Where it begins."""
+        """Where the entry begins."""
         return Place(self.path, self.node.line, self.node.column)
 
     def find(self, location: Location) -> tuple[Node, Place, str]:
-        """Return the deepest node on the way to a location, the place of what is meant, and its keys joined by dots."""
+        """Return the deepest existing node on a location's path, the place to report, and its keys joined by dots."""
         node, place, keys = self.node, self.place, []
         for part in location:
             value = node.value
@@ -96,7 +96,7 @@ class Entry:
                 keys.append(part)
             elif isinstance(value, list) and isinstance(part, int) and part < len(value):
                 node = value[part]
-            # Anything else is pydantic's name of a branch, or a key that is not written.
+            # Anything else is pydantic's name of a union branch, or a key that is not in the file.
         if not location or location[-1] != KEY:
             place = Place(self.path, node.line, node.column)
         return node, place, ".".join(keys)
@@ -106,9 +106,9 @@ class Entry:
         Return a problem of this entry.
 
         Args:
-            location: The way from the entry to the value at fault; the deepest part that is written is its place.
+            location: The path from the entry to the invalid value; the deepest part in the file gives the place.
             text: What is wrong and the remedy.
-            has_keys: Whether the keys are named before the text; not where the text names the thing itself.
+            has_keys: Whether the keys are named before the text; False if the text already names them.
         """
         _, place, keys = self.find(location)
         if location and location[-1] == KEY:
@@ -117,7 +117,7 @@ class Entry:
         return place.problem(f"{self.subject}: {shown}{text}")
 
     def texts(self, *location: str) -> Iterable[tuple[Location, str]]:
-        """Yield location and text of each text under a key, which holds one or a list of them."""
+        """Yield location and value of each text under a key that holds one text or a list of them."""
         if location[0] not in self.node.children:
             return
         node, _, keys = self.find(location)

@@ -1,4 +1,4 @@
-"""What is wrong inside of an entry, each fault at its place: collected while nodes are read, worded for authors."""
+"""Faults inside an entry, each with its place: collected while nodes are read, worded for the file's author."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from alertd.rules_file.source import Node
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong: where, under which keys of its entry, and what to do."""
+    """One fault: its place, the keys of the entry that lead to it, and what to do."""
 
     line: int
     column: int
@@ -19,13 +19,13 @@ class Fault:
     text: str
 
     def problem(self, entry: Entry) -> Problem:
-        """Return the problem that it is of its entry."""
+        """Return this fault as a problem of *entry*."""
         shown = f"{'.'.join(self.keys)}: " if self.keys else ""
         return Problem(entry.path, self.line, self.column, f"{entry.subject}: {shown}{self.text}")
 
 
 class Faults(Exception):
-    """Every fault inside of a list or mapping."""
+    """All faults inside a list or mapping."""
 
     def __init__(self, found: list[Fault]) -> None:
         self.found = found
@@ -36,13 +36,13 @@ def faults_at(
     error: "ValueError | Faults", node: Node, keys: tuple[str, ...] = (), *, example: object = None
 ) -> list[Fault]:
     """
-    Return what is wrong with a part of a list or mapping, as faults of all of it.
+    Return the faults of one item or value, as faults of the list or mapping that contains it.
 
     Args:
-        error: What reading the part raised.
-        node: The part.
-        keys: The key that it stands under, none in a list.
-        example: What could be written where nothing is.
+        error: The exception raised while reading the part.
+        node: The item or value.
+        keys: The key of a value; empty for an item of a list.
+        example: A value to suggest if nothing is written.
     """
     if node.value is None:
         like = "" if example is None else f" like {flow(example)}"
@@ -54,6 +54,6 @@ def faults_at(
 
 
 def not_a_mapping(node: Node, example: object = None) -> Faults:
-    """Return what is wrong with a node that should be a mapping."""
+    """Return the fault of a node that should be a mapping and is not."""
     form = f"one like {flow(example)}" if isinstance(example, dict) else "key: value pairs"
     return Faults([Fault(node.line, node.column, (), f"{show(node.value)} is not a mapping; write {form}")])

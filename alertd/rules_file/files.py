@@ -1,4 +1,4 @@
-"""Find and read the rules files, and join their sections into lists of entries. Knows keys, not their meaning."""
+"""Find and read the rules files, and join their sections into lists of entries, without interpreting the entries."""
 
 import gc
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _STARTER = "`alertd init` writes a starter"
 
 @dataclass(slots=True)
 class Joined:
-    """The entries of all files, by section; filled file by file."""
+    """The entries of all files by section, filled file by file."""
 
     files: list[Path] = field(default_factory=list)
     sections: dict[str, list[Entry]] = field(default_factory=lambda: {name: [] for name in SECTIONS})
@@ -29,9 +29,9 @@ class Joined:
 
 def read_files(path: Path, findings: Findings) -> Joined:
     """
-    Read a file, or each `*.yaml` and `*.yml` of a folder in the order of their names.
+    Read a file, or each `*.yaml` and `*.yml` of a folder in order of name.
 
-    Whatever cannot be read or is not YAML becomes a problem; the other files are still read.
+    A file that cannot be read or is not YAML becomes a problem; the other files are still read.
     """
     joined = Joined(files=rules_files(path, findings))
     missing = f"there is no such file; {_STARTER}, ALERTD_RULES names another"
@@ -45,12 +45,12 @@ def read_files(path: Path, findings: Findings) -> Joined:
 
 def read_mapping(file: Path, findings: Findings, *, missing: str, empty: str, other: str) -> Node | None:
     """
-    Return the mapping that a file holds; None where it holds none, and why becomes a problem.
+    Return the mapping that a file contains; None if it contains none, with the reason added as a problem.
 
     Args:
-        missing: What is said where there is no such file.
-        empty: And where nothing is in it.
-        other: And where something else is, with `{}` in its place.
+        missing: The text of the problem if the file does not exist.
+        empty: The text if the file is empty.
+        other: The text if the file contains something else, which replaces `{}`.
     """
     data = _bytes(file, findings, missing)
     if data is None:
@@ -69,7 +69,7 @@ def read_mapping(file: Path, findings: Findings, *, missing: str, empty: str, ot
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Keep the cyclic garbage collector from walking the growing tree of nodes: a big file loads in half the time."""
+    """Pause the garbage collector, which would walk the growing tree of nodes: a big file loads in half the time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -80,11 +80,11 @@ def collector_paused() -> Iterator[None]:
 
 
 def rules_files(path: Path, findings: Findings) -> list[Path]:
-    """Return the file, or those of a folder in the order of their names; why there are none becomes a problem."""
+    """Return the file, or those of a folder in order of name; if there are none, the reason is added as a problem."""
     try:
         if not path.is_dir():
             return [path]
-        # Hidden ones are editors' copies and Kubernetes' links to the same files.
+        # Hidden files are editors' copies and Kubernetes' links to the same files.
         names = sorted(one for one in path.iterdir() if one.suffix in _ENDINGS and not one.name.startswith("."))
         found = [one for one in names if one.is_file()]
     except OSError as error:
@@ -142,7 +142,7 @@ def _entries(path: str, section: str, node: Node, findings: Findings) -> list[En
     if isinstance(node.value, list):
         return entries_of(path, singular, node.value)
     if node.value is not None:
-        # A section with nothing in it is one whose entries are all commented out.
+        # An empty section is allowed: its entries may all be commented out.
         text = f"{section}: {show(node.plain())} is not a list; begin each {singular} with a dash (-)"
         findings.add(Problem(path, node.line, node.column, text))
     return []

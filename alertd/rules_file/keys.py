@@ -1,9 +1,9 @@
 """
-Dataclasses whose fields carry `Key` notes -> how a mapping of the rules file is read into them.
+Read mappings of the rules file into dataclasses whose fields have `Key` notes.
 
-One table says, for each type that a key may have, how its node is read, what its JSON Schema is and how a default is
-written. A rule type that keeps to these types needs nothing else. What is wrong is collected with its place, never
-raised at the first fault.
+For each type that a key may have this module defines how its node is read, its JSON Schema, and how a default is
+written. A rule type that uses only these types needs nothing else. Faults are collected with their places, instead of
+stopping at the first.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -40,24 +40,24 @@ class TableRow:
     type: ValueType
     is_required: bool
     default: object
-    """As the file writes it; None where there is nothing to show."""
+    """The default in the file's notation; None if there is nothing to show."""
 
 
 Table = Mapping[str, TableRow]
-"""The keys that a mapping may have, as written, in the order in which editors offer them."""
+"""The keys that a mapping may have, by name in the file, in the order in which editors offer them."""
 
 
 def read_keys(node: Node, table: Table, *, also_known: tuple[str, ...] = ()) -> dict[str, object]:
     """
-    Return the values of the keys that are written, by field name.
+    Return the values of the keys that are present, by field name.
 
     Args:
         node: Any node.
-        table: What it may hold.
-        also_known: Keys that may be written too and that somebody else reads.
+        table: The keys that it may have.
+        also_known: Further allowed keys, which are read elsewhere.
 
     Raises:
-        Faults: A key is missing, unknown or wrong, or the node is no mapping; all of it.
+        Faults: A key is missing, unknown or wrong, or the node is not a mapping; it holds all faults.
     """
     if not isinstance(node.value, dict):
         raise not_a_mapping(node)
@@ -83,7 +83,7 @@ def read_keys(node: Node, table: Table, *, also_known: tuple[str, ...] = ()) -> 
 
 def read(kind: Callable[..., T], node: Node) -> T:
     """
-    Return the dataclass that a mapping stands for.
+    Read a mapping into a dataclass and return it.
 
     Raises:
         Faults: As `read_keys` does.
@@ -97,7 +97,7 @@ def key_table(kind: Callable[..., object]) -> Table:
     Return the keys of a dataclass: every field that has a `Key` note.
 
     Raises:
-        TypeError: A field has a type that keys cannot have; a programming error of the dataclass's author.
+        TypeError: A field has a type that keys cannot have: a bug in the dataclass.
     """
     hints = get_type_hints(kind, include_extras=True)
     refined = next((found for base, found in _REFINED.items() if isinstance(kind, type) and issubclass(kind, base)), {})
@@ -126,7 +126,7 @@ def table_row(name: str, hint: object, key: Key, *, is_required: bool = False, d
 
 
 _REFINED: Mapping[type, Mapping[tuple[str, object], object]] = {
-    # Keys that the core holds as plain text, and what the file asks of them.
+    # Keys that the core types as plain text, and the stricter types that the file requires.
     Rule: {
         ("name", str): values.Name,
         ("runbook_url", str): values.Url,
@@ -141,10 +141,10 @@ _REFINED: Mapping[type, Mapping[tuple[str, object], object]] = {
 
 def value_type(hint: object, key: Key) -> ValueType:
     """
-    Return how values of a field's type are read and written.
+    Return how values of a field's type are read and written, and their JSON Schema.
 
     Raises:
-        TypeError: Keys cannot have this type yet; a programming error of a rule type's author.
+        TypeError: Keys cannot have this type: a bug in the dataclass.
     """
     if get_origin(hint) is Annotated:
         hint = get_args(hint)[0]
@@ -182,7 +182,7 @@ def _generic(hint: object, key: Key) -> ValueType:
 
 
 def _either(present: object, other: object, key: Key) -> ValueType:
-    """Return the type of a value that may be missing, or in whose place a word may stand."""
+    """Return the type of a value that may be None, or that may be replaced by a word of an enum."""
     if other is NoneType:
         return duration_or_never(key) if present is timedelta else value_type(present, key)
     if isinstance(other, type) and issubclass(other, Enum):
@@ -208,14 +208,14 @@ def _value_or_word(value: ValueType, word: ValueType, kind: type[Enum]) -> Value
 
 
 def _patterns(texts: Iterable[str]) -> Patterns:
-    # Order and repetition mean nothing: in one order, an edit of them leaves the rule's digest as it was.
+    # Order and repetition have no meaning: sorted, an edit of them does not change the rule's digest.
     return Patterns(tuple(sorted(set(texts))))
 
 
 def _list_of(
     item: ValueType, key: Key, build: Callable[..., object], *, at_least: int = 0, noun: str = "name"
 ) -> ValueType:
-    """Return the type of lists of something, of which a single one may stand without a list."""
+    """Return the type of a list of items; a single item may be written without a list."""
     array: Schema = {"type": "array", "items": item.schema}
     if at_least:
         array["minItems"] = at_least
@@ -292,7 +292,7 @@ _CATEGORIES = Key("", example="", words=CATEGORIES, is_closed=True)
 
 
 def _values_of(label: str, value: ValueType, held: object) -> Schema:
-    """Return the schema of what a matcher may ask of a label: some labels have few values."""
+    """Return the schema of a matcher's values for a label: severity and category have a closed set."""
     key = {"severity": _SEVERITIES, "category": _CATEGORIES}.get(label)
     return value.schema if key is None else value_type(held, key).schema
 
@@ -314,9 +314,9 @@ def object_schema(title: str, table: Table, extra: Mapping[str, Schema] | None =
     Return the JSON Schema of a mapping with these keys.
 
     Args:
-        title: What editors call it.
-        table: Its keys.
-        extra: Required keys that stand before them.
+        title: The name that editors show.
+        table: The keys of the mapping.
+        extra: Schemas of required keys that come before those of *table*.
     """
     properties = {**(extra or {}), **{name: _described(row) for name, row in table.items()}}
     required = [*(extra or ()), *(name for name, row in table.items() if row.is_required)]
@@ -330,6 +330,6 @@ def object_schema(title: str, table: Table, extra: Mapping[str, Schema] | None =
 
 
 def _described(row: TableRow) -> Schema:
-    """Return what a schema says of a key: its type, its note, and its default as written."""
+    """Return the schema of a key: its type, description, example, and default in the file's notation."""
     default = {} if row.default is None else {"default": row.default}
     return {**row.type.schema, **default, "description": row.note.help, "examples": [row.note.example]}

@@ -1,8 +1,8 @@
 """
-Rules files -> `LoadedRules`, or every problem in them at once.
+Load rules files into `LoadedRules`, or report every problem in them at once.
 
-Decides in which order things are checked and put together; what a key may hold stands in `keys.py`, what an entry may
-say of another in `references.py`. Reads the rules files and nothing else: secrets are looked up later.
+Defines in which order things are checked and assembled; `keys.py` defines what a key may hold, `references.py` how
+entries may refer to each other. Reads the rules files and nothing else: secrets are read later.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -45,16 +45,16 @@ from alertd.rules_file.values import Name, Names
 T = TypeVar("T")
 
 _NO_RULES_KEYS = frozenset({"notify", "fallback", "timezone"})
-"""What `defaults:` holds besides keys of rules."""
+"""Keys of `defaults:` that are not defaults of rules."""
 _DEFAULT_ACCOUNT = Account(name=Name("default"))
 
 
 def load_rules(path: Path) -> LoadedRules:
     """
-    Read, check and build everything that a rules file, or a folder of them, says.
+    Read and check a rules file, or a folder of them, and return its contents.
 
     Raises:
-        RulesError: Something is wrong; it holds every problem that was found, each with its place.
+        RulesError: There are problems; it holds all that were found, each with its place.
     """
     findings = Findings()
     with collector_paused():
@@ -66,13 +66,13 @@ def load_rules(path: Path) -> LoadedRules:
 
 @dataclass(slots=True)
 class _Loader:
-    """Builds what the entries say; lives for one load."""
+    """Builds rules and everything else from the entries; used for one load."""
 
     joined: Joined
     findings: Findings
     places: dict[tuple[str, str], Place] = field(default_factory=dict)
     broken_types: set[str] = field(default_factory=set)
-    """Rule types of plugins that rules ask for and that cannot be used."""
+    """Rule types that rules name and that cannot be used."""
 
     def load(self) -> LoadedRules:
         sections = self.joined.sections
@@ -123,7 +123,7 @@ class _Loader:
                     }
 
     def _known(self, owners: list[Owner]) -> KnownNames:
-        # Names as written, whatever else is wrong with their entries: a mistake there should not be reported twice.
+        # All names, even of invalid entries: a mistake in one should not cause unknown-name problems in others.
         names = {section: tuple(e.name for e in entries if e.name) for section, entries in self.joined.sections.items()}
         labels = (entry.node.children.get("labels") for entry in self.joined.sections["rules"])
         return KnownNames(
@@ -137,7 +137,7 @@ class _Loader:
         )
 
     def _built(self, section: str, kind: type[T]) -> list[tuple[Entry, T]]:
-        """Return the section's entries that are right, with what they stand for."""
+        """Return the valid entries of a section, each with the object built from it."""
         pairs = ((entry, self._build(entry, kind)) for entry in self.joined.sections[section])
         return [(entry, found) for entry, found in pairs if found is not None]
 
@@ -160,7 +160,7 @@ class _Loader:
             self.findings.add(fault.problem(entry))
 
     def _defaults(self, known: KnownNames) -> dict[str, object]:
-        """Return the values of `defaults:` of all files, by field name."""
+        """Return the values of `defaults:` from all files, by field name."""
         found: dict[str, object] = {}
         first: dict[str, Place] = {}
         for entry in self.joined.defaults:
@@ -250,14 +250,14 @@ class _Loader:
         try:
             return rule_type(name)
         except UserError as error:
-            # Many rules may be of it; what has to be put right is one thing.
+            # Reported once, even if many rules use the type.
             if name not in self.broken_types:
                 self.findings.add(entry.problem(("type",), str(error), has_keys=False))
             self.broken_types.add(name)
         return None
 
     def _warn_of_types(self) -> None:
-        """Name the plugins that cannot be used, although no rule asks for them."""
+        """Warn of rule types of plugins that cannot be used, even though no rule uses them."""
         if self.joined.files:
             top = Place(str(self.joined.files[0]), 1, 1)
             for name, text in broken_rule_types():
@@ -326,12 +326,12 @@ class _Loader:
 
 
 def _own_fault(kind: type[Rule], error: Exception | SystemExit) -> str:
-    """Return the words for a rule type that fails where it should judge what is written."""
+    """Return the text for a rule type whose own checks raised an exception."""
     return f"the rule type {kind.TYPE} failed on this rule: {type(error).__name__}: {error}; report it to its author"
 
 
 def _span_problem(written: PlannedEntry) -> str:
-    """Return what is wrong with the span of planned spend, and the remedy; empty where nothing is."""
+    """Return what is wrong with the time span of planned spend, and the remedy; empty if it is valid."""
     if written.end <= written.start:
         return "this is not after from; write a later time"
     if first_hour_from(written.end) == first_hour_from(written.start):
@@ -343,7 +343,7 @@ def _span_problem(written: PlannedEntry) -> str:
 
 
 def _names(names: object) -> tuple[str, ...]:
-    """Return the names of a `notify`."""
+    """Return the names in a `notify` value; empty if there is none."""
     return tuple(map(str, names)) if isinstance(names, tuple) else ()
 
 

@@ -1,7 +1,7 @@
 """
-What a rules file says once it is understood: frozen values for the rest of alertd. Data only.
+The contents of the rules files after loading: frozen values for the rest of alertd. Data only.
 
-The entries' fields are the keys of the file and their `Key` notes its schema, as with rule types.
+The fields of entries are the keys of the file, and their `Key` notes make its schema, as with rule types.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ _MATCH = {"team": "research"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One Novita account. Without a key of its own it uses the setting ALERTD_NOVITA_API_KEY."""
+    """One Novita account. Without its own key it uses the setting ALERTD_NOVITA_API_KEY."""
 
     name: Annotated[Name, Key("Unique name; shown in alerts and matched by `account`.", example="prod")]
     api_key_env: Annotated[
@@ -67,7 +67,7 @@ class Weekday(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuietHoursEntry:
-    """When a receiver wants nothing below critical; without days every day, without hours the whole day."""
+    """Times in which a receiver gets nothing below critical; by default every day, all day."""
 
     days: Annotated[
         tuple[Weekday, ...], Key("Days on which they begin; default every day.", example=["sat", "sun"])
@@ -103,7 +103,7 @@ class ActionType(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionKey:
-    """Where the key of an action stands, for one account."""
+    """Where an action's API key for one account is stored."""
 
     api_key_env: Annotated[
         VariableName, Key("The environment variable that holds a key of its own.", example="NOVITA_STOP_KEY")
@@ -115,7 +115,7 @@ class ActionKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionEntry:
-    """One entry of `actions:`: what a person may have done about an alert; alertd never does it by itself."""
+    """One entry of `actions:`: an action that a person can request for an alert; alertd never acts on its own."""
 
     name: Annotated[Name, Key("Unique name; rules name it in `actions`.", example="stop")]
     type: Annotated[
@@ -135,7 +135,7 @@ class ActionEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedEntry:
-    """One entry of `planned:`, as written: spend that is known in advance, in `[start, end)`."""
+    """One entry of `planned:` as written: spend that is known in advance, in `[start, end)`."""
 
     match: Annotated[
         Matchers,
@@ -158,7 +158,7 @@ class PlannedEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """A report at set times."""
+    """A scheduled report."""
 
     name: Annotated[Name, Key("Unique name; `alertd report NAME` sends it.", example="weekly")]
     schedule: Annotated[
@@ -182,7 +182,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DefaultsEntry:
-    """What `defaults:` may hold besides keys of rules."""
+    """The keys of `defaults:` that are not keys of rules."""
 
     notify: Annotated[Names, Key("Receivers of alerts for which no rule or route names any.", example=["finops"])] = (
         Names(())
@@ -201,7 +201,7 @@ class DefaultsEntry:
 
 
 class Place(NamedTuple):
-    """Where something stands in a file; lines and columns count from 1."""
+    """A position in a file; lines and columns count from 1."""
 
     path: str
     line: int
@@ -214,7 +214,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiverSpec:
-    """A receiver as the file has it; its notifier is built from `config` later, when secrets are at hand."""
+    """A receiver as configured in the file; its notifier is built from `config` later, when secrets are available."""
 
     name: str
     type: str
@@ -226,7 +226,7 @@ class ReceiverSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedRules:
-    """All that the rules files say, checked; immutable, so that a reload swaps all of it."""
+    """The checked contents of all rules files; immutable, so that a reload replaces everything at once."""
 
     accounts: tuple[Account, ...]
     """Never empty."""
@@ -235,23 +235,23 @@ class LoadedRules:
     default_notify: tuple[str, ...]
     """Receivers of alerts for which neither rule nor route names any."""
     timezone: str = "UTC"
-    """Whose months and days spend is shown by."""
+    """IANA time zone of displayed times, and of the days and months by which spend is shown."""
     routes: tuple[Route, ...]
     rules: tuple[Rule, ...]
-    """Disabled ones too, in the order of the files."""
+    """All rules, disabled ones included, in the order of the files."""
     actions: tuple[ActionEntry, ...] = ()
     planned: tuple[PlannedSpend, ...]
     inhibitions: tuple[Inhibition, ...]
     reports: tuple[Report, ...]
     warnings: tuple[Problem, ...]
-    """What is allowed but hardly meant, sorted by place."""
+    """What is allowed but probably a mistake, sorted by place."""
     files: tuple[Path, ...]
     places: Mapping[tuple[str, str], Place] = field(repr=False)
     """By kind (`account`, `action`, `receiver`, `rule`, `report`) and name; keys of the first three as `name.key`."""
 
     @property
     def folder(self) -> Path:
-        """Where relative paths in the rules start."""
+        """The folder to which paths in the rules are relative."""
         return self.files[0].parent if self.files else Path()
 
     def problem(self, kind: str, name: str, text: str, *, key: str | None = None) -> Problem:
@@ -262,7 +262,7 @@ class LoadedRules:
             kind: `account`, `action`, `receiver`, `rule` or `report`.
             name: The entry's name.
             text: What is wrong and the remedy, without the entry's name.
-            key: A key of an account, action or receiver; where it is not written, the entry's place is given.
+            key: A key of an account, action or receiver; if it is not written, the entry's place is used.
         """
         nowhere = Place(str(self.files[0]), 1, 1)
         place = self.places.get((kind, f"{name}.{key}")) or self.places.get((kind, name), nowhere)

@@ -1,4 +1,4 @@
-"""Values of rules that are about time on the calendar: dates, instants, zones, hours of the day, schedules."""
+"""Calendar values of the rules file: dates, instants, time zones, hours of the day, schedules."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
@@ -13,17 +13,17 @@ from alertd.rules_file.source import Number
 from alertd.rules_file.values import parse_text
 
 PeriodName = NewType("PeriodName", str)
-"""A period of the calendar, in the form of its kind."""
+"""A calendar period, written as its kind requires (`2026-12`, `2026-Q4`)."""
 Zone = NewType("Zone", str)
 """An IANA time zone."""
 Schedule = NewType("Schedule", str)
 """Five cron fields."""
 Starting = NewType("Starting", datetime)
-"""An instant; a date is its first moment, UTC."""
+"""An instant; a date means the start of that day, UTC."""
 Ending = NewType("Ending", datetime)
-"""An instant; a date is the end of its day, UTC."""
+"""An instant; a date means the end of that day, UTC."""
 DayHours = NewType("DayHours", tuple[time, time])
-"""From and until within a day; midnight as the end is the day's end, and an end before the start is on the next day."""
+"""Start and end of hours; an end of midnight is the end of the day, an end before the start is on the next day."""
 
 
 DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
@@ -48,7 +48,7 @@ def parse_date(value: object) -> date:
 
 
 def parse_period_start(value: object) -> PeriodStart:
-    """Read where a month or a year begins: a day from 1 to 28, or month and day, `04-06`."""
+    """Parse the start of a month or a year: a day from 1 to 28, or month and day, `04-06`."""
     if isinstance(value, Number) and isinstance(value.native, int):
         if 1 <= value.native <= _LAST_OF_EACH_MONTH:
             return value.native
@@ -68,21 +68,21 @@ def parse_period_start(value: object) -> PeriodStart:
 
 
 def parse_instant(value: object) -> datetime:
-    """Read an ISO 8601 instant with its zone; returned in UTC."""
+    """Parse an ISO 8601 instant with its zone; return it in UTC."""
     if isinstance(value, str):
         return times.parse_instant(value)
     raise ValueError(f"{show(value)} is not a time; write it with its zone, like 2026-12-01T08:00:00Z")
 
 
 def parse_starting(value: object) -> Starting:
-    """Read an instant or a date; the date means its first moment, UTC."""
+    """Parse an instant or a date; a date means the start of that day, UTC."""
     if isinstance(value, str) and re.fullmatch(DATE, value):
         return Starting(datetime.combine(parse_date(value), time(), UTC))
     return Starting(_date_or_instant(value))
 
 
 def parse_ending(value: object) -> Ending:
-    """Read an instant or a date; the date means the end of that day, UTC."""
+    """Parse an instant or a date; a date means the end of that day, UTC."""
     if isinstance(value, str) and re.fullmatch(DATE, value):
         try:
             return Ending(datetime.combine(parse_date(value), time(), UTC) + timedelta(days=1))
@@ -111,12 +111,12 @@ def parse_zone(value: object) -> Zone:
 
 @cache
 def _zones() -> tuple[str, ...]:
-    # Costs 50 ms; asked for at the first typo only.
+    # Takes 50 ms; needed for the first typo only.
     return tuple(sorted(available_timezones() - times.NO_ZONES))
 
 
 def parse_day_hours(value: object) -> DayHours:
-    """Read the part of a day, `22:00-07:00`."""
+    """Parse hours of the day, `22:00-07:00`."""
     if isinstance(value, str) and re.fullmatch(DAY_HOURS, value):
         start, _, end = value.partition("-")
         if start != end:

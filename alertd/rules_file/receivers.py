@@ -1,4 +1,4 @@
-"""The `receivers:` section: each entry is checked by its type's own `Config`, which the notifier registry finds."""
+"""The `receivers:` section: each entry is checked with the `Config` of its type, found in the notifier registry."""
 
 from datetime import time
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ OWN_KEYS = ("name", "type", "fallback", "quiet_hours")
 
 
 def parse_receiver(entry: Entry, findings: Findings) -> ReceiverSpec | None:
-    """Return a receiver, or None when something is wrong with it; what, is added to the findings."""
+    """Return a receiver; None if it is invalid, with the problems added to *findings*."""
     written = entry.node.value
     if not isinstance(written, dict):
         findings.add(entry.problem((), f"{show(entry.node.plain())} is not a receiver; write name: and type:"))
@@ -44,7 +44,7 @@ def parse_receiver(entry: Entry, findings: Findings) -> ReceiverSpec | None:
 
 
 def _read_own(entry: Entry, findings: Findings, *, type_keys: tuple[str, ...]) -> ReceiverEntry | None:
-    """Return the keys that every receiver has."""
+    """Return the values of the keys that every receiver has; None if they are invalid."""
     try:
         return ReceiverEntry(
             **read_keys(entry.node, key_table(ReceiverEntry), also_known=("type", *type_keys))  # type: ignore[arg-type] # the table has checked them
@@ -82,7 +82,7 @@ def _config_type(entry: Entry, findings: Findings) -> "type[BaseModel] | None":
 
 
 def _read_config(entry: Entry, config_type: "type[BaseModel]", findings: Findings) -> "BaseModel | None":
-    # pydantic takes longer to import than a small file to check: only files with receivers pay for it.
+    # Importing pydantic takes longer than checking a small file: import it only for files with receivers.
     from alertd.rules_file.config_faults import read_config  # noqa: PLC0415 # see above
 
     found = read_config(entry, config_type, OWN_KEYS)

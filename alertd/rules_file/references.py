@@ -1,7 +1,8 @@
 """
-What one entry says of another: receivers, accounts, categories, labels and groups must exist, names be unique.
+References between entries: receivers, accounts, categories, labels and groups must exist, names must be unique.
 
-A name that cannot exist is an error with the nearest one that does; one that may yet appear in bills is a warning.
+An unknown name is an error that suggests the nearest known one; an unknown team, or an unknown label in a route or
+inhibition, is only a warning.
 """
 
 from collections.abc import Iterable, Sequence
@@ -44,7 +45,7 @@ class KnownNames:
 
 
 def check_unique(entries: Iterable[Entry], places: dict[tuple[str, str], Place], findings: Findings) -> None:
-    """Find names that are used twice, and remember where each name stands."""
+    """Find names that are used twice, and record the place of each name in *places*."""
     for entry in entries:
         if not entry.name:
             continue
@@ -55,7 +56,7 @@ def check_unique(entries: Iterable[Entry], places: dict[tuple[str, str], Place],
 
 
 def check_reserved(entry: Entry, findings: Findings) -> None:
-    """Find names that stand for something else."""
+    """Find names that alertd reserves for itself."""
     if entry.kind == "rule" and entry.name in OWN:
         text = f"this name is reserved for {OWN[entry.name]}; choose another"
         findings.add(entry.problem(("name",), text, has_keys=False))
@@ -65,7 +66,7 @@ def check_reserved(entry: Entry, findings: Findings) -> None:
 
 
 def check_receivers(entry: Entry, location: Sequence[str], known: KnownNames, findings: Findings) -> None:
-    """Find receivers that do not exist; `owner` always does."""
+    """Find unknown receivers; `owner` is always known in `notify`."""
     for place, name in entry.texts(*location):
         if name in known.receivers or (name == OWNER and location[-1] == "notify"):
             continue
@@ -74,7 +75,7 @@ def check_receivers(entry: Entry, location: Sequence[str], known: KnownNames, fi
 
 
 def check_accounts(accounts: Sequence[tuple[Entry, Account]], findings: Findings) -> None:
-    """Find accounts with two keys, and more than one without any."""
+    """Find accounts with two keys, and all accounts without a key but the first."""
     keyless = None
     for entry, account in accounts:
         if account.api_key_env and account.api_key_file:
@@ -88,7 +89,7 @@ def check_accounts(accounts: Sequence[tuple[Entry, Account]], findings: Findings
 
 
 def check_rule_names(entry: Entry, known: KnownNames, findings: Findings) -> None:
-    """Find what a rule names that does not exist, as far as that is known whatever else is wrong with it."""
+    """Find unknown and reserved names in a rule, whether or not the rule is otherwise valid."""
     _check_patterns(entry, ("account",), known.accounts, findings)
     is_by_key = any(text == View.API_KEY for _, text in entry.texts("view"))
     _check_category(entry, ("category",), findings, is_by_key=is_by_key)
@@ -101,9 +102,9 @@ def check_rule_names(entry: Entry, known: KnownNames, findings: Findings) -> Non
 
 
 def check_rule(entry: Entry, rule: Rule, known: KnownNames, findings: Findings) -> None:
-    """Find what a rule's type says is wrong between its keys, and actions that it cannot offer."""
+    """Find contradictions between keys, as reported by the rule's type, and actions that the rule cannot offer."""
     for way, text in rule.problems():
-        # The last part of a way is a key that its author made up: the place is the key's own.
+        # The last part of a path is a key that the file's author chose: the problem is placed at that key.
         key, location = (way, (way,)) if isinstance(way, str) else (way[0], (*way, KEY))
         shown = text if text.startswith(key) else f"{key}: {text}"
         findings.add(entry.problem(location, shown, has_keys=False))
@@ -111,7 +112,7 @@ def check_rule(entry: Entry, rule: Rule, known: KnownNames, findings: Findings) 
 
 
 def check_action(entry: Entry, action: ActionEntry, known: KnownNames, findings: Findings) -> None:
-    """Find accounts that do not exist, and accounts without a key for it, or with two."""
+    """Find actions without accounts, unknown accounts, and accounts with no key or two keys."""
     if not action.accounts:
         text = "accounts: the mapping is empty; write an account and its key, like prod: {api_key_env: NOVITA_STOP_KEY}"
         findings.add(entry.problem(("accounts",), text, has_keys=False))
@@ -128,7 +129,7 @@ def check_action(entry: Entry, action: ActionEntry, known: KnownNames, findings:
 
 
 def _check_actions(entry: Entry, rule: Rule, known: KnownNames, findings: Findings) -> None:
-    """Find actions that do not exist, and those of a rule whose alerts are not about one owner each."""
+    """Find unknown actions, and actions of rules whose alerts are not each about one owner or are about keys."""
     for place, name in entry.texts("actions"):
         if name not in known.actions:
             remedy = closest(name, known.actions) or _listed(known.actions, "the file has no actions")
@@ -145,7 +146,7 @@ def _check_actions(entry: Entry, rule: Rule, known: KnownNames, findings: Findin
 
 
 def check_globs(entry: Entry, keys: Iterable[str], findings: Findings) -> None:
-    """Warn of patterns that are globs and look like regular expressions, or like the braces of a shell."""
+    """Warn of globs that resemble regular expressions or shell braces."""
     for key in keys:
         node = entry.node.children.get(key)
         places = [(key, name) for name in node.children] if node is not None and node.children else [(key,)]
@@ -165,7 +166,7 @@ def _check_team(entry: Entry, keys: tuple[str, ...], known: KnownNames, findings
 
 
 def check_owner(entry: Entry, findings: Findings) -> None:
-    """Find an owner that stands for nothing, and labels that would hide what alertd itself says."""
+    """Find owners without `match` and `match_name`, and labels with names that alertd sets itself."""
     if not {"match", "match_name"} & entry.node.children.keys():
         text = "match is missing; write match: with the ids it covers, or match_name: with names that the API gives"
         findings.add(entry.problem((), text))
@@ -174,7 +175,7 @@ def check_owner(entry: Entry, findings: Findings) -> None:
 
 
 def check_report(entry: Entry, default_notify: tuple[str, ...], findings: Findings) -> None:
-    """Find a report that nobody would get, or that is to go to an owner: it is about everybody."""
+    """Find reports without receivers, and reports to `owner`: a report is about everybody."""
     named = list(entry.texts("notify"))
     for place, name in named:
         if name == OWNER:
@@ -205,7 +206,7 @@ def _check_category(entry: Entry, keys: tuple[str, ...], findings: Findings, *, 
 
 
 def _check_key_categories(entry: Entry, findings: Findings) -> None:
-    """Find categories that the API does not offer by API key, those that it has not at all included."""
+    """Find categories that the API does not offer by API key, including unknown ones."""
     for place, text in entry.texts("category"):
         bare = text.removeprefix("!")
         if bare == _CONTROL_TOTAL or any(Patterns((bare,)).matches(name) for name in KEY_CATEGORIES):
@@ -216,7 +217,7 @@ def _check_key_categories(entry: Entry, findings: Findings) -> None:
 
 
 def _check_patterns(entry: Entry, keys: tuple[str, ...], known: tuple[str, ...], findings: Findings) -> None:
-    """Find patterns of which it is certain that nothing can match them."""
+    """Find patterns that match no name in *known*."""
     key = keys[-1]
     for place, text in entry.texts(*keys):
         bare = text.removeprefix("!")
@@ -233,7 +234,7 @@ def _check_patterns(entry: Entry, keys: tuple[str, ...], known: tuple[str, ...],
 
 
 def check_groups(entry: Entry, known: KnownNames, findings: Findings) -> None:
-    """Find groups that are neither a series key nor a label of some owner, and doubled ones."""
+    """Find groups that are neither a group key nor an owner label, and repeated ones."""
     seen = set()
     groups = (*GROUP_KEYS, *known.owner_labels)
     for place, name in entry.texts("group_by"):
@@ -247,7 +248,7 @@ def check_groups(entry: Entry, known: KnownNames, findings: Findings) -> None:
 
 
 def check_matchers(entry: Entry, key: str, matchers: Matchers, known: KnownNames, findings: Findings) -> None:
-    """Find severities that do not exist; warn of labels that no alert can carry and of unknown rules."""
+    """Find unknown severities and rules; warn of labels that no alert can have, and of former names of rule types."""
     labels = (*ALERT_LABELS, *known.owner_labels, *known.rule_labels)
     check_globs(entry, (key,), findings)
     for name, _ in matchers:
@@ -269,7 +270,7 @@ def check_matchers(entry: Entry, key: str, matchers: Matchers, known: KnownNames
 
 
 def check_planned(entry: Entry, match: Matchers, known: KnownNames, findings: Findings) -> None:
-    """Find labels that no series carries, and names that do not exist; warn of teams that nobody is in."""
+    """Find labels that spend does not have, and unknown names; warn of teams that no owner has."""
     labels = (*SERIES_KEYS, "team", *known.owner_labels, RULE_LABEL)
     check_globs(entry, ("match", "match_name"), findings)
     for name, _ in match:
@@ -287,7 +288,7 @@ def check_planned(entry: Entry, match: Matchers, known: KnownNames, findings: Fi
 
 
 def check_fallbacks(receivers: Sequence[tuple[Entry, str | None]], findings: Findings) -> None:
-    """Find receivers whose fallbacks lead back to themselves."""
+    """Find receivers whose chain of fallbacks leads back to themselves."""
     following = {entry.name: fallback for entry, fallback in receivers}
     for entry, fallback in receivers:
         seen, name = {entry.name}, fallback

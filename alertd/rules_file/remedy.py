@@ -1,4 +1,4 @@
-"""How problems quote what was written, and what they propose instead. Knows no rules."""
+"""How problems quote values and suggest corrections; independent of rules."""
 
 import json
 import re
@@ -30,18 +30,18 @@ def show(value: object) -> str:
 
 @lru_cache(maxsize=4096)
 def closest(word: str, known: tuple[str, ...]) -> str:
-    """Return `; did you mean "…"?` for the known word that is nearest, else an empty text."""
+    """Return `; did you mean "…"?` for the nearest known word; empty if none is near."""
     near = nearest(word, known)
     return f"; did you mean {show(near)}?" if near is not None else ""
 
 
 def known_words(known: tuple[str, ...], *, most: int = 20) -> str:
-    """Return what may be written instead, in a row; the first ones where there are many."""
+    """Return the known words separated by commas; only the first *most* if there are more."""
     return ", ".join(known[:most]) + (", …" if len(known) > most else "")
 
 
 def unknown_key(key: str, known: tuple[str, ...]) -> str:
-    """Return the words for a key that does not exist, with the nearest or all that do; a secret's with the remedy."""
+    """Return the text for an unknown key, with the nearest known key or a list; for a secret, the key to use."""
     if f"{key}_env" in known:
         remedy = f"write {key}_env: NAME_OF_VARIABLE"
         also = f" or {key}_file: /path" if f"{key}_file" in known else ""
@@ -51,7 +51,7 @@ def unknown_key(key: str, known: tuple[str, ...]) -> str:
 
 
 def flow(example: object) -> str:
-    """Return an example as YAML writes it on one line."""
+    """Return an example as YAML on one line."""
     match example:
         case dict():
             return "{" + ", ".join(f"{key}: {flow(value)}" for key, value in example.items()) + "}"

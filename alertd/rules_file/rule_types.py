@@ -1,8 +1,8 @@
 """
-Find rule types by the word in `type:`; built-in ones and plugins come through the same entry point group.
+Find rule types by the name in `type:`; built-in types and plugins use the same entry point group.
 
 Built-in types are imported when a rule names them, so that checking a small file stays fast; plugins are imported at
-once, so that a broken one is named before anybody needs it.
+once, so that a broken one is reported before any rule needs it.
 """
 
 from dataclasses import replace
@@ -20,15 +20,15 @@ from alertd.settings.installed import EntryPoint, entry_points
 GROUP = "alertd.rule_types"
 _OURS = "alertd"
 FORMER_NAMES = FORMER_VALUES["type"]
-"""What rule types were called before, and their names now: files that use the old ones are still read."""
+"""Former names of rule types to their current names: files with former names are still accepted."""
 
 
 @cache
 def _points() -> dict[str, tuple[EntryPoint, ...]]:
-    """Return who offers each type, in the order of their claim: alertd itself, then packages by name."""
+    """Return the entry points of each type by precedence: alertd's own, then those of packages by name."""
     found: dict[str, dict[str, EntryPoint]] = {}
     for point in sorted(entry_points(GROUP), key=lambda one: (one.package != _OURS, one.package, one.value)):
-        # A package that stands twice on the path is one package.
+        # A package that is on the path twice counts once.
         found.setdefault(point.name, {}).setdefault(point.value, point)
     if not any(point.package == _OURS for points in found.values() for point in points.values()):
         raise UserError(
@@ -40,16 +40,16 @@ def _points() -> dict[str, tuple[EntryPoint, ...]]:
 
 def rule_type_names() -> tuple[str, ...]:
     """
-    Return the words of all installed rule types, sorted; importing none.
+    Return the names of all installed rule types, sorted, without importing them.
 
     Raises:
-        UserError: alertd's own are not among them: it is not installed properly.
+        UserError: alertd's own types are missing, because it is not installed properly.
     """
     return tuple(_points())
 
 
 def with_new_type(entry: Entry, findings: Findings) -> Entry:
-    """Return a rule under the present name of its type; an old name gets a warning."""
+    """Return a rule's entry with the current name of its type; a former name adds a warning."""
     written = entry.node.children.get("type")
     new = FORMER_NAMES.get(written.value) if written is not None and isinstance(written.value, str) else None
     if written is None or new is None:
@@ -63,10 +63,10 @@ def with_new_type(entry: Entry, findings: Findings) -> Entry:
 @cache
 def rule_type(name: str) -> type[Rule]:
     """
-    Import the rule type of this word.
+    Import and return the rule type of this name.
 
     Raises:
-        UserError: A plugin cannot be imported or is no rule type; the text is one line that names the package.
+        UserError: A plugin cannot be imported or is not a valid rule type; the text is one line that names the package.
         KeyError: There is no such type.
     """
     return _loaded(_points()[name][0])
@@ -77,7 +77,7 @@ def _loaded(point: EntryPoint) -> type[Rule]:
     try:
         kind: object = point.load()
     except (Exception, SystemExit) as error:
-        # Whatever somebody else's code does at import must not stop the other types.
+        # A plugin that fails at import must not affect the other types.
         raise UserError(f"{subject} cannot be imported: {type(error).__name__}: {error}") from error
     if not isinstance(kind, type) or not issubclass(kind, Rule):
         raise UserError(f"{subject} cannot be used: {point.value} does not derive from alertd.core.rules.base.Rule")
@@ -88,7 +88,7 @@ def _loaded(point: EntryPoint) -> type[Rule]:
 
 
 def _wrong(kind: type[Rule], name: str) -> str:
-    """Return what a rule type lacks, empty for nothing."""
+    """Return why a rule type is invalid; empty if it is valid."""
     word = getattr(kind, "TYPE", None)
     if word != name:
         return f"its TYPE is {show(word)}; it must be the entry point's name"
@@ -107,14 +107,14 @@ def _wrong(kind: type[Rule], name: str) -> str:
 
 
 def rule_types() -> dict[str, type[Rule]]:
-    """Return every rule type that can be used by its word, sorted; all of them are imported."""
+    """Return every usable rule type by name, sorted; imports all of them."""
     broken = {name for name, _ in broken_rule_types()}
     return {name: rule_type(name) for name in rule_type_names() if name not in broken}
 
 
 @cache
 def broken_rule_types() -> tuple[tuple[str, str], ...]:
-    """Return why rule types of plugins cannot be used, a line each; with its word where the word has no other type."""
+    """Return name and reason, one line, of each unusable rule type of a plugin; the name is empty if it is taken."""
     found = []
     for name, (first, *others) in _points().items():
         if first.package != _OURS:

@@ -1,7 +1,7 @@
 """
-Schedules of reports: five cron fields, as Debian's cron reads them, and days and months by their names.
+Schedules of reports: five cron fields as in Debian's cron; days and months may also be written in full.
 
-Day of month and weekday, where both are restricted, mean either. Knows no time zone: it names times on a clock's face.
+If day of month and weekday are both restricted, either may match. All times are local, without a time zone.
 """
 
 import re
@@ -18,11 +18,11 @@ _MONTHS = (
 _SHORT = 3
 _DAY, _MONTH = 2, 3
 _LEAST_WRITTEN = {"tues": "tue", "weds": "wed", "thur": "thu", "thurs": "thu", "sept": "sep"}
-_ANY_DAY = datetime(2000, 1, 1)  # noqa: DTZ001 # a face of a clock has no zone
+_ANY_DAY = datetime(2000, 1, 1)  # noqa: DTZ001 # local time without a zone
 
 
 def is_schedule(text: str) -> bool:
-    """Return whether a text has the form of a schedule, and a time that it names ever comes."""
+    """Return whether a text is a valid schedule that occurs at least once."""
     try:
         next(_times(text, _ANY_DAY))
     except (CronSimError, StopIteration, ValueError):
@@ -31,13 +31,13 @@ def is_schedule(text: str) -> bool:
 
 
 def has_form(text: str) -> bool:
-    """Return whether a text is a schedule but for its day and month, which never meet."""
+    """Return whether a text is a valid schedule, or would be one if its day and month ever occurred together."""
     fields = text.split()
     return all(is_schedule(" ".join((*fields[:at], "*", *fields[at + 1 :]))) for at in (_DAY, _MONTH))
 
 
 def next_time(text: str, after: datetime) -> datetime | None:
-    """Return the next time that a schedule names after a time on the face of a clock; None where none comes."""
+    """Return the next time of a schedule after a local time; None if there is none."""
     try:
         return next(_times(text, after), None)
     except CronSimError:
@@ -50,7 +50,7 @@ def _times(text: str, after: datetime) -> CronSim:
 
 
 def _numbers(field: str, names: tuple[str, ...], first: int) -> str:
-    """Return a field with numbers in the place of names; a range past the last name goes on with the first."""
+    """Return a field with numbers instead of names; a range past the last one wraps around to the first."""
     numbers = {name: str(number) for number, name in enumerate(names, first)}
     numbers |= {name[:_SHORT]: number for name, number in numbers.items()}
     numbers |= {name: numbers[short] for name, short in _LEAST_WRITTEN.items() if short in numbers}

@@ -1,7 +1,7 @@
 """
-The JSON Schema of a rules file, for editors and `alertd schema`; made of the key tables that the loader reads with.
+The JSON Schema of a rules file, for editors and `alertd schema`, built from the loader's key tables.
 
-Imports every rule and receiver type; checking a file needs only those that it names.
+Imports every rule and receiver type, which checking a file does not need.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ def rules_schema() -> Schema:
         if section.kind is not None:
             definitions[section.kind.__name__] = object_schema(section.singular, key_table(section.kind))
             items[name] = _reference(section.kind.__name__)
-    # One of both says whom an owner stands for; `references` says so in words.
+    # An owner needs at least one of these keys; `references` reports this in words.
     definitions["Owner"] = {
         **definitions["Owner"],  # type: ignore[dict-item] # a schema, as those around it
         "anyOf": [{"required": ["match"]}, {"required": ["match_name"]}],
@@ -68,13 +68,13 @@ def rule_schema(kind: type[Rule]) -> Schema:
 
 
 def _names(name: str, former: Mapping[str, str]) -> Schema:
-    """Return the schema of a type's word, by its former names too."""
+    """Return the schema of a type's name, which may also be a former one."""
     old = [word for word, new in former.items() if new == name]
     return {"anyOf": [{"const": name}, *map(_unoffered, old)]} if old else {"const": name}
 
 
 def _words(kinds: dict[str, tuple[str, Schema]], former: Mapping[str, str]) -> Schema:
-    """Return the schema of all types' words; editors offer the present ones and accept the former."""
+    """Return the schema of all types' names; editors offer the current names and accept the former."""
     offered: Schema = {"enum": list(kinds), "markdownEnumDescriptions": [text for text, _ in kinds.values()]}
     return {"anyOf": [offered, *map(_unoffered, former)]} if former else offered
 
@@ -97,8 +97,8 @@ def _by_type(
     """
     Return the schema of entries whose keys depend on their `type`.
 
-    Not a choice of alternatives: with `if` and `then` an editor offers every type where none is written, and marks the
-    key that is wrong instead of the entry.
+    It uses `if` and `then` instead of alternatives, so that an editor offers every type if none is written, and marks
+    the key that is wrong instead of the entry.
     """
     for name, (_, schema) in kinds.items():
         definitions[f"{noun}_{name}"] = schema
@@ -119,15 +119,15 @@ def _by_type(
 
 
 class _InOrder(GenerateJsonSchema):
-    """JSON Schemas whose keys, and those of their examples, stay in the order of the language."""
+    """Generates JSON Schemas whose keys, and those of examples, keep the order of declaration."""
 
     def sort(self, value: JsonSchemaValue, parent_key: str | None = None) -> JsonSchemaValue:  # noqa: ARG002 # as inherited
-        """Leave the order as it is."""
+        """Return the value unsorted."""
         return value
 
 
 def _receivers(definitions: Schema) -> dict[str, tuple[str, Schema]]:
-    """Return what each receiver type is and its schema; the definitions that they refer to are added."""
+    """Return the description and schema of each receiver type; add the definitions that they refer to."""
     own = object_schema("receiver", key_table(ReceiverEntry))["properties"]
     assert isinstance(own, dict)
     found: dict[str, tuple[str, Schema]] = {}
@@ -136,7 +136,7 @@ def _receivers(definitions: Schema) -> dict[str, tuple[str, Schema]]:
         try:
             config = notifier_class(word).Config
         except UserError:
-            # A plugin that cannot be imported: `check` says so, the editor lets its keys pass.
+            # A plugin that cannot be imported: `check` reports it, editors accept any keys.
             found[word] = ("", {"type": "object", "properties": {"type": what}, "required": ["type", "name"]})
             continue
         schema = config.model_json_schema(schema_generator=_InOrder, ref_template=f"#/$defs/{word}_{{model}}")

@@ -31,7 +31,7 @@ class Section:
     singular: str
     help: str
     kind: type | None = None
-    """The dataclass of its entries; None where the entry's `type` decides."""
+    """The dataclass of its entries; None if it depends on the entry's `type`."""
 
 
 SECTIONS: Mapping[str, Section] = {
@@ -54,6 +54,6 @@ TOP_LEVEL_KEYS = ("version", *SECTIONS, "defaults")
 
 @cache
 def defaults_table() -> Table:
-    """Return the keys of `defaults:`: receivers, and keys of every rule with the same bounds."""
+    """Return the keys of `defaults:`: its own, and some keys of rules, with the same bounds."""
     of_rules = key_table(Rule)
     return {**key_table(DefaultsEntry), **{name: of_rules[name] for name in _DEFAULTS_OF_RULES}}

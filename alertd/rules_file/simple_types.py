@@ -1,4 +1,4 @@
-"""Types of a key whose values have no parts: how each is read, what its JSON Schema is and how it is written."""
+"""Types of keys with a single value: how each is read and written, and its JSON Schema."""
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
@@ -26,19 +26,19 @@ class ValueType:
 
     read: Callable[[Node], object]
     """
-    Return what a node stands for.
+    Return the value of a node.
 
     Raises:
         ValueError: The node itself is wrong; its text is for the author.
-        Faults: Something inside of it is.
+        Faults: Something inside the node is wrong.
     """
     schema: Schema
     write: Callable[..., object] = str
-    """Return a value of it as the file writes it."""
+    """Return a value of this type in the file's notation."""
 
 
 def leaf(parse: Callable[[object], object], schema: Schema, write: Callable[..., object] = str) -> ValueType:
-    """Return a type whose values are parsed from a node's own value."""
+    """Return a type whose values are parsed from a node's scalar value."""
     return ValueType(lambda node: parse(node.value), schema, write)
 
 
@@ -58,7 +58,7 @@ _PERIOD_START: Schema = {
 }
 _PATTERN: Schema = {**_TEXT, "not": {"type": "string", "pattern": f"^{values.OPERATOR}|{values.REGULAR}"}}
 
-# The parse function and schema of each simple type. Bounds are added where a key has them.
+# The parse function, schema and write function of each simple type. Bounds are added for keys that have them.
 SIMPLE: dict[object, tuple[Callable[[object], object], Schema, Callable[..., object]]] = {
     str: (values.parse_text, _TEXT, str),
     bool: (values.parse_flag, {"type": "boolean"}, bool),
@@ -78,7 +78,7 @@ SIMPLE: dict[object, tuple[Callable[[object], object], Schema, Callable[..., obj
     values.Pattern: (values.parse_pattern, _PATTERN, str),
     values.Address: (values.parse_address, {"type": "string", "pattern": f"^$|{ADDRESS_PATTERN}"}, str),
     values.SlackId: (values.parse_slack_id, {"type": "string", "pattern": values.SLACK_ID}, str),
-    # Which form is right the rule's period says.
+    # The rule's period decides which form is valid.
     moments.PeriodName: (values.parse_text, {"type": "string", "pattern": moments.PERIOD_NAME}, str),
     values.Approver: (_parse_approver, {"type": "string", "pattern": values.APPROVER}, str),
     values.LabelName: (values.parse_label_name, {"type": "string", "pattern": values.LABEL_NAME}, str),
@@ -94,7 +94,7 @@ SIMPLE: dict[object, tuple[Callable[[object], object], Schema, Callable[..., obj
 
 
 def duration_or_never(key: Key) -> ValueType:
-    """Return the type of a duration in whose place `never` may stand, within the key's bounds."""
+    """Return the type of a duration or `never`, within the key's bounds."""
     options: list[object] = [_DURATION, {"const": "never"}]
     return leaf(
         _within(values.parse_duration_or_never, key, values.write_duration),
@@ -104,7 +104,7 @@ def duration_or_never(key: Key) -> ValueType:
 
 
 def bounded(hint: object, key: Key) -> ValueType:
-    """Return a type of `SIMPLE` within the key's bounds, offering its words."""
+    """Return a type of `SIMPLE` within the key's bounds, whose schema offers the key's words."""
     parse, schema, write = SIMPLE[hint]
     if key.words and hint in {str, values.Pattern}:
         schema = _offering(schema, key, is_pattern=hint is values.Pattern)
@@ -127,7 +127,7 @@ _GLOB = r"[*?\[]"
 
 
 def _offering(schema: Schema, key: Key, *, is_pattern: bool) -> Schema:
-    """Return a text's schema with the words that editors offer; patterns may exclude them, and have globs."""
+    """Return a text's schema with the words that editors offer; patterns may also exclude words and contain globs."""
     excluded = [f"!{word}" for word in key.words] if is_pattern else []
     options: list[Schema] = [{"enum": [*key.words, *excluded]}]
     if not key.is_closed:
@@ -138,7 +138,7 @@ def _offering(schema: Schema, key: Key, *, is_pattern: bool) -> Schema:
 
 
 def _within(parse: Callable[[object], object], key: Key, write: Callable[..., object]) -> Callable[[object], object]:
-    """Return *parse* with the key's bounds; values without an order (`never`) are not bounded."""
+    """Return *parse* with the key's bounds; None (`never`) is not bounded."""
 
     def parse_within(value: object) -> object:
         found = parse(value)

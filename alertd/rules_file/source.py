@@ -1,8 +1,8 @@
 """
-YAML text -> light nodes that know where they stand; whatever could surprise the author of a file is refused.
+Parse YAML text into light nodes with their positions; constructs that could surprise the file's author are refused.
 
 Scalars follow YAML 1.2's core schema: `no`, `on`, `22:00` are text, `010` is ten, and a number keeps its spelling.
-Works on the parser's events without recursion, so that neither depth nor aliases can exhaust the machine. Knows nothing
+Works on the parser's events without recursion, so that neither depth nor aliases can exhaust the machine. Independent
 of rules.
 """
 
@@ -19,15 +19,15 @@ from alertd.errors import Problem
 from alertd.rules_file.yaml_words import explain, show_key
 
 MAX_BYTES = 16 * 2**20
-"""Ten times a file of 10,000 rules."""
+"""Maximum size of a file: ten times a file of 10,000 rules."""
 MAX_DEPTH = 32
-"""A rules file needs six levels; whatever walks the nodes may recurse."""
+"""Maximum nesting, so that code that walks the nodes may recurse; a rules file needs six levels."""
 MAX_NODES = 1_000_000
-"""Three times a file of 10,000 rules; keeps the time for a file of 16 MiB to seconds."""
+"""Maximum nodes in a file: three times a file of 10,000 rules; limits the time for 16 MiB to seconds."""
 MAX_ALIAS_NODES = 100_000
-"""Nodes that aliases may add. A bomb of 300 bytes asks for billions."""
+"""Maximum number of nodes that aliases may add: a malicious file of 300 bytes can expand to billions."""
 MAX_PROBLEMS = 100
-"""Per file; more of them are one mistake seen many times."""
+"""Maximum number of problems per file; more are usually one mistake repeated."""
 
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", re.ASCII)
 _FLOAT = re.compile(
@@ -41,16 +41,16 @@ _CONSTANTS: dict[str, bool | None] = {
 _BEFORE_COMMA = re.compile(r"(\$\s?|[Uu][Ss][Dd]\s)?[0-9]{1,3}(,[0-9]{3})*")
 _AFTER_COMMA = re.compile(r"[0-9]+(\.[0-9]+)?(\s?[Uu][Ss][Dd])?")
 _MAY_BE_SPECIAL = frozenset("0123456789+-.~nNtTfF")
-# Longer digits are an id, not a quantity; int() refuses beyond 4,300 of them.
+# More digits are an id, not a quantity; int() refuses more than 4,300.
 _NUMBER_LENGTH = 64
-# Texts, compiled at first use: of the whole of Unicode that takes as long as reading a small file.
+# Strings, compiled on first use: for all of Unicode that takes as long as reading a small file.
 _UNPRINTABLE_ASCII = "[^\t\n\r\x20-\x7e]"
 _UNPRINTABLE = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Number(str):
-    """A plain scalar that YAML reads as a number, as it was written: money must not pass through binary floats."""
+    """A number in YAML, kept as it was written: money must not pass through binary floats."""
 
     __slots__ = ()
 
@@ -66,17 +66,17 @@ class Number(str):
 # Not frozen and not keyword-only: a file of 10,000 rules builds 300,000 of them, and freezing doubles the time.
 @dataclass(slots=True)
 class Node:
-    """A scalar, list or mapping and the place where it begins (lines and columns count from 1, in characters)."""
+    """A scalar, list or mapping, and where it begins (lines and columns count from 1, in characters)."""
 
     line: int
     column: int
     value: "str | bool | list[Node] | dict[str, Node] | None"
     keys: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """Of a mapping: where each key stands."""
+    """Line and column of each key of a mapping."""
 
     @property
     def children(self) -> "dict[str, Node]":
-        """The nodes of a mapping by key; nothing for any other node."""
+        """The nodes of a mapping by key; empty for any other node."""
         return self.value if isinstance(self.value, dict) else {}
 
     def plain(self) -> object:
@@ -89,7 +89,7 @@ class Node:
         return value
 
     def native(self) -> object:
-        """Return the value as JSON has it: numbers are int and float."""
+        """Return the value as JSON types: numbers are int and float."""
         value = self.value
         if isinstance(value, dict):
             return {key: node.native() for key, node in value.items()}
@@ -100,7 +100,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What a file holds: its root node, None where it has none, and every problem that was found."""
+    """The contents of a file: its root node, None if it is empty or not readable, and all problems found."""
 
     root: Node | None
     problems: tuple[Problem, ...]
@@ -111,8 +111,8 @@ def parse(data: bytes, path: str) -> Source:
     Read one YAML document.
 
     Args:
-        data: The file's bytes, UTF-8 with or without byte order mark.
-        path: The file's name for problems.
+        data: The file's bytes, UTF-8 with or without a byte order mark.
+        path: The file's name in problems.
     """
     builder = _Builder(path)
     text = ""
@@ -155,7 +155,7 @@ def _place(before: str) -> tuple[int, int]:
 
 
 def scalar(text: str) -> str | bool | None:
-    """Return what a plain scalar stands for in YAML 1.2's core schema."""
+    """Return the value of a plain scalar in YAML 1.2's core schema."""
     if text and text[0] not in _MAY_BE_SPECIAL:
         return text
     if text in _CONSTANTS:
@@ -185,9 +185,9 @@ class _Open:
     key: str | None = None
     last_key: str = ""
     is_flow: bool = False
-    """A mapping in braces."""
+    """Whether it is a list in brackets or a mapping in braces."""
     is_dropped: bool = False
-    """The value that comes next belongs to a key that was refused."""
+    """Whether the next value is dropped, because its key was refused."""
     height: int = 0
 
 
@@ -199,7 +199,7 @@ class _Anchor:
 
 
 class _Builder:
-    """Turns events into nodes; lives for one file."""
+    """Builds nodes from events; used for one file."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -212,12 +212,12 @@ class _Builder:
         self._alias_nodes = 0
 
     def stop(self, line: int, column: int, text: str) -> NoReturn:
-        """Record a problem after which nothing more can be said of the file."""
+        """Record a problem that ends the reading of the file, and raise `_Stop`."""
         self.problems.append(Problem(self.path, line, column, text))
         raise _Stop
 
     def take(self, event: yaml.Event) -> None:
-        """Take the next event in."""
+        """Process the next event."""
         if isinstance(event, yaml.ScalarEvent):
             self._take_scalar(event)
         elif isinstance(event, yaml.CollectionStartEvent):
@@ -271,7 +271,7 @@ class _Builder:
         top.node.keys[text] = (line, column) if first is None else first
 
     def _joins_amount(self, before: Node, text: str) -> bool:
-        """Return whether a key in braces is the rest of an amount that a comma cut, as in `{warning: $1,200}`."""
+        """Return whether a key in braces is the rest of an amount split at a comma, as in `{warning: $1,200}`."""
         start = before.value
         if not isinstance(start, str) or not _BEFORE_COMMA.fullmatch(start) or not _AFTER_COMMA.fullmatch(text):
             return False
@@ -279,9 +279,9 @@ class _Builder:
         if "," in start:
             found = self.problems[-1] if self.problems else None
             if found is None or (found.line, found.column) != (before.line, before.column):
-                # It is in quotes.
+                # The value is in quotes.
                 return False
-            # The comma before it was found already; the remedy is the whole amount.
+            # An earlier comma of this amount was already reported: report the entire amount instead.
             self.problems.pop()
         self._problem(before.line, before.column, f'inside of {{ }} a comma ends the value; quote it: "{whole}"')
         if re.match("[0-9]{3}(?![0-9])", text):

@@ -1,9 +1,9 @@
 """
 A rule's `summary`: a small, safe part of Jinja2 for the first line of an alert.
 
-Whoever may edit rules may write templates, so nothing in them may run for long, grow large or reach anything but the
-offered variables: only the kinds of syntax listed here pass, in a sandbox on top. No loops, no calls, no assignments.
-Offered: rule, type, severity, state, account, owner, owner_name, team, category, product, labels, value, threshold,
+Anyone who can edit rules can write templates, so they must not run for long, produce large text or access anything but
+the variables: only the syntax listed here is allowed, inside a sandbox. No loops, no calls, no assignments.
+Available: rule, type, severity, state, account, owner, owner_name, team, category, product, labels, value, threshold,
 unit, as_of, headline; filters usd, pct, upper, lower, default.
 """
 
@@ -47,12 +47,12 @@ VARIABLES = (
 )
 FILTERS = ("usd", "pct", "upper", "lower", "default")
 MAX_TEMPLATE = 2000
-"""Characters; the text becomes one line of 300."""
+"""Maximum characters of a template, which renders to one line of at most 300."""
 MAX_SUMMARY = 300
-"""Characters; channels show about 150 of them in a notification."""
+"""Maximum characters of a summary; channels show about 150 of them in a notification."""
 _MAX_DEPTH = 25
-# What a template may be made of. Absent on purpose: loops, calls, macros, assignments, imports, and every operator
-# that makes text longer than its parts (* ** %).
+# The allowed syntax nodes. Excluded on purpose: loops, calls, macros, assignments, imports, and every operator
+# whose result can be longer than its operands (* ** %).
 _ALLOWED = frozenset(
     {
         "Template", "Output", "TemplateData", "Name", "Const", "If", "CondExpr", "Compare", "Operand", "And", "Or",
@@ -63,11 +63,11 @@ _LABEL_VARIABLES = ("owner", "owner_name", "team", "category", "product")
 
 
 class SummaryError(UserError):
-    """A summary template is wrong, or cannot be rendered for some alert; the text says where in it and why."""
+    """A summary template is invalid, or cannot be rendered for an alert; the text says why and, if known, where."""
 
 
 class Figure(Decimal):
-    """A number of an alert: compares and divides as one, and reads in its unit."""
+    """A number of an alert: compares and divides as a Decimal, and is formatted in its unit."""
 
     unit: Unit | None = None
 
@@ -79,12 +79,12 @@ class Figure(Decimal):
         return figure
 
     def __str__(self) -> str:
-        # As everywhere in the message: beside the threshold in its title no other form may stand.
+        # The same format as elsewhere in the message, such as in its title.
         return format_value(Decimal(self), self.unit) if self.unit is not None else _number(self)
 
 
 class LabelView:
-    """Labels as templates see them: by name, empty where an alert has none of that name."""
+    """Labels for templates: by name, empty if the alert has no label of that name."""
 
     __slots__ = ("_labels",)
 
@@ -100,16 +100,16 @@ class LabelView:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A compiled template; lives as long as its rule."""
+    """A compiled template."""
 
     _template: "Template"
 
     def render(self, alert: Alert) -> str:
         """
-        Return the summary of an alert: one line of at most 300 characters; its headline where that comes out empty.
+        Return the summary of an alert: one line of at most 300 characters; the alert's headline if that is empty.
 
         Raises:
-            SummaryError: It cannot be rendered for this alert, such as a division by a threshold that it has not got.
+            SummaryError: It cannot be rendered for this alert, for example if it divides by a missing threshold.
         """
         try:
             rendered = self._template.render(variables_of(alert))
@@ -122,10 +122,10 @@ class Summary:
 @lru_cache(maxsize=1024)
 def compile_summary(text: str) -> Summary:
     """
-    Check a template and compile it; it has also been rendered once with an example alert.
+    Check and compile a template, and render it once with an example alert.
 
     Raises:
-        SummaryError: What in it is not understood or not allowed, with its line in the template.
+        SummaryError: The template is too long, not valid or not allowed, or cannot be rendered for the example.
     """
     from jinja2 import TemplateSyntaxError  # noqa: PLC0415 # 100 ms that most starts need not pay
 
@@ -147,7 +147,7 @@ def compile_summary(text: str) -> Summary:
 
 
 def variables_of(alert: Alert) -> dict[str, object]:
-    """Return what a template may name, filled from an alert."""
+    """Return the variables of a template, with their values for an alert."""
     labels = dict(alert.labels)
     is_named = alert.threshold is not None and alert.is_reached
     threshold = Figure.of(alert.threshold, alert.unit) if is_named and alert.threshold is not None else ""
@@ -186,22 +186,22 @@ def _environment() -> "Environment":
 
 
 def _number(value: Decimal) -> str:
-    """Write what was computed: a quotient has no end."""
+    """Format a computed number, rounded: a quotient may have endless digits."""
     return f"{plain(round(Decimal(value), OTHER_DIGITS)):f}"
 
 
 def _usd(value: object) -> str:
-    """Write a number as an amount: `$1,234.57`."""
+    """Format a number as an amount: `$1,234.57`."""
     return format_usd(round(Decimal(value) * UNITS_PER_USD)) if isinstance(value, Decimal | int) else str(value)
 
 
 def _pct(value: object) -> str:
-    """Write a share as percent: `0.8` as `80%`."""
+    """Format a share as percent: `0.8` as `80%`."""
     return f"{plain(round(Decimal(value) * 100, 1)):f}%" if isinstance(value, Decimal | int) else str(value)
 
 
 def _check(tree: "nodes.Template") -> None:
-    """Refuse syntax and names that are not offered."""
+    """Raise `SummaryError` for syntax and names that are not allowed."""
     for node, depth in _walk(tree):
         kind = type(node).__name__
         line = f"line {getattr(node, 'lineno', 1)} of the template: "
@@ -217,7 +217,7 @@ def _check(tree: "nodes.Template") -> None:
         elif kind == "Test":
             _check_name(str(fields["name"]), ("defined",), line, "test")
         elif kind == "Const" and isinstance(fields["value"], float) and not isfinite(fields["value"]):
-            # Jinja would write it into the code that it makes as a name, which nothing defines.
+            # Jinja would generate code with it as an undefined name (`inf`).
             raise SummaryError(f"{line}a number in it is too large")
         elif kind in {"Getattr", "Getitem"} and getattr(fields["node"], "name", "") != "labels":
             raise SummaryError(f"{line}only labels has parts, like labels.env")
@@ -304,4 +304,4 @@ EXAMPLE = Alert(
     rule_digest="0123456789abcdef",
     peak=Decimal("61.25"),
 )
-"""An alert such as templates are tried with when rules are loaded."""
+"""The alert with which templates are tried when rules are loaded."""

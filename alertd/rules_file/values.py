@@ -1,8 +1,8 @@
 """
-Single values as people write them -> durations, money, shares, instants, names; and back, for defaults in the schema.
+Parse single values as people write them (durations, money, shares, names), and write them for defaults in the schema.
 
-Each `parse_` takes what a YAML node holds and raises ValueError with words for the author: the value, what is wrong
-with it, what to write. The patterns are ECMA regular expressions as well: editors use the same ones.
+Each `parse_` function takes a YAML node's value and raises ValueError with a text for the file's author: the value,
+what is wrong with it, what to write. The patterns are also ECMA regular expressions, because editors use them too.
 """
 
 import re
@@ -30,7 +30,7 @@ VariableName = NewType("VariableName", str)
 """The name of an environment variable."""
 Url = NewType("Url", str)
 Pattern = NewType("Pattern", str)
-"""A value or a glob, `!` before it where it excludes."""
+"""A value or a glob, preceded by `!` to exclude it."""
 Address = NewType("Address", str)
 """A mail address."""
 SlackId = NewType("SlackId", str)
@@ -38,7 +38,7 @@ SlackId = NewType("SlackId", str)
 Approver = NewType("Approver", str)
 """The id of a Slack member or user group."""
 Approvers = NewType("Approvers", tuple[str, ...])
-"""At least one of them."""
+"""At least one approver's id."""
 Names = NewType("Names", tuple[str, ...])
 """At least one name."""
 
@@ -48,7 +48,7 @@ MONEY = (
 SHARE = r"^[0-9]{1,9}(\.[0-9]{1,9})?\s?%$"
 NAME = r"^[a-z0-9][a-z0-9_-]{0,99}$"
 LABEL_NAME = r"^[a-zA-Z_][a-zA-Z0-9_]{0,99}$"
-# Keys of the API begin with sk_: such a text is the secret itself, not the name of the variable that holds it.
+# API keys begin with sk_: such a text is the secret itself, not the name of the variable that holds it.
 VARIABLE_NAME = r"^(?!sk_)[A-Za-z_][A-Za-z0-9_]{0,199}$"
 URL = r"^https?://[^\s@/]+(/\S*)?$"
 SLACK_ID = r"^([UWSCGD][A-Z0-9]{5,30}|<(@|#|!subteam\^)[A-Z0-9]{6,31}(\|[^<>]*)?>|https://\S+)$"
@@ -56,40 +56,40 @@ APPROVER = r"^([UWS][A-Z0-9]{5,30}|<(@|!subteam\^)[UWS][A-Z0-9]{5,30}(\|[^<>]*)?
 
 _LONGEST_SHOWN = 60
 
-# Alertmanager's operators, and what no glob or name of the API has.
+# Alertmanager's matching operators.
 OPERATOR = r"(=~|!~|!=|==?|~)\s*"
 _OPERATOR = re.compile(OPERATOR)
 LIKELY_EXPRESSION = re.compile(r"(?<![0-9.])\.[*?]|\||[\]})]\+|\{[^{}]*[,0-9][^{}]*\}|\(\?")
 """
-What a glob may have and hardly means: `gpu.*`, `a|b`, `[0-9]+`, `{a,b}`; after a digit it is a version, like
-`llama-3.*`.
+Syntax that is allowed in a glob but is probably meant as an expression: `gpu.*`, `a|b`, `[0-9]+`, `{a,b}`. A dot after
+a digit belongs to a version, like `llama-3.*`.
 """
 REGULAR = r"^!?\^|\$$|\\[dwsDWSb.]|\.\+|^!?\.\*|^!?/.*/$|\([^()]*\|[^()]*\)"
-"""What neither a glob nor a name of the API has."""
+"""Regular expression syntax that occurs neither in globs nor in names from the API."""
 _EXPRESSION = re.compile(REGULAR)
 
 E = TypeVar("E", bound=Enum)
 
 
 class Written(ABC):
-    """A kind of value that says itself how it is written; its `str` is the text that stands for it in a file."""
+    """A type that parses its own values; their `str` is their text in the file."""
 
     SCHEMA: ClassVar[Mapping[str, object]]
-    """The JSON Schema of what `parse` takes."""
+    """The JSON Schema of the values that `parse` accepts."""
 
     @classmethod
     @abstractmethod
     def parse(cls, value: object) -> Self:
         """
-        Return what a YAML node's value stands for.
+        Parse the value of a YAML node.
 
         Raises:
-            ValueError: It is none; the text says the remedy.
+            ValueError: The value is not valid; the text gives the remedy.
         """
 
 
 def parse_text(value: object) -> str:
-    """Read text; a number stands for its spelling."""
+    """Parse text; a number becomes text as written."""
     match value:
         case str():
             return str(value)
@@ -100,21 +100,21 @@ def parse_text(value: object) -> str:
 
 
 def parse_flag(value: object) -> bool:
-    """Read true or false; nothing else stands for them."""
+    """Parse true or false; other spellings are refused."""
     if isinstance(value, bool):
         return value
     raise ValueError(f"{show(value)} is not true or false; write one of these, without quotes")
 
 
 def parse_whole(value: object) -> int:
-    """Read a whole number."""
+    """Parse a whole number."""
     if isinstance(value, Number) and isinstance(value.native, int):
         return value.native
     raise ValueError(f"{show(value)} is not a whole number")
 
 
 def parse_number(value: object) -> Fraction:
-    """Read a plain decimal number, exactly."""
+    """Parse a decimal number, rounded to ten decimal places."""
     if isinstance(value, Number):
         try:
             amount, _ = parse_exact(value)
@@ -126,7 +126,7 @@ def parse_number(value: object) -> Fraction:
 
 
 def parse_duration(value: object) -> timedelta:
-    """Read a duration: `90m 24h 7d 4w`, or several joined as in `1d12h`."""
+    """Parse a duration: `90m`, `24h`, `7d`, `4w`, or a combination like `1d12h`."""
     if isinstance(value, Number):
         if value.strip("+-0.") == "":
             return timedelta()
@@ -138,7 +138,7 @@ def parse_duration(value: object) -> timedelta:
 
 
 def parse_duration_or_never(value: object) -> timedelta | None:
-    """Read a duration, or `never`."""
+    """Parse a duration or `never`, which gives None."""
     if value == "never":
         return None
     try:
@@ -148,7 +148,7 @@ def parse_duration_or_never(value: object) -> timedelta | None:
 
 
 def parse_money(value: object) -> Usd:
-    """Read an amount in USD, exactly, zero or more."""
+    """Parse an amount in USD, exactly, zero or more."""
     if isinstance(value, Number):
         return _money_of_number(value)
     if isinstance(value, str) and len(value) <= _LONGEST_SHOWN:
@@ -171,7 +171,7 @@ def _money_of_number(number: Number) -> Usd:
 
 
 def parse_share(value: object) -> Share:
-    """Read a share: `80%`, or a number from 0 up to, not including, 1 (1 could mean 1 % as well as all)."""
+    """Parse a share: `80%`, or a number from 0 up to but not including 1, which could mean 1 % or 100 %."""
     if isinstance(value, Number):
         share = parse_number(value)
         if 0 <= share < 1:
@@ -185,7 +185,7 @@ def parse_share(value: object) -> Share:
 
 
 def parse_enum(value: object, kind: type[E]) -> E:
-    """Read one word of a closed set."""
+    """Parse a word of an enum."""
     words = {written_word(member): member for member in kind}
     if isinstance(value, str) and value in words:
         return words[value]
@@ -197,12 +197,12 @@ def parse_enum(value: object, kind: type[E]) -> E:
 
 
 def written_word(member: Enum) -> str:
-    """Return the word that stands for an enum's member in the file."""
+    """Return the word for an enum's member in the file."""
     return str(member.value) if isinstance(member.value, str) else member.name.lower()
 
 
 def parse_name(value: object) -> Name:
-    """Read a name: lower-case letters, digits, `_` and `-`."""
+    """Parse a name: lower-case letters, digits, `_` and `-`."""
     text = parse_text(value)
     if not re.fullmatch(NAME, text):
         made = re.sub(r"[^a-z0-9_-]+", "-", text[:_LONGEST_SHOWN].lower()).strip("-_")
@@ -212,7 +212,7 @@ def parse_name(value: object) -> Name:
 
 
 def parse_address(value: object) -> Address:
-    """Read a mail address, or empty text."""
+    """Parse a mail address or empty text."""
     text = parse_text(value)
     if text and not is_address(text):
         raise ValueError(f"{show(text)} is not a mail address; write one like dana@example.com")
@@ -220,12 +220,12 @@ def parse_address(value: object) -> Address:
 
 
 def parse_slack_id(value: object) -> SlackId:
-    """Read the id of a Slack member, user group or channel, bare or as it is pasted."""
+    """Parse the id of a Slack member, user group or channel, alone or in a pasted mention or link."""
     return SlackId(parse_owner_id(parse_text(value)))
 
 
 def parse_pattern(value: object) -> Pattern:
-    """Read a value or glob, `!` before it or not; what only a regular expression can mean is refused."""
+    """Parse a value or glob, with or without a leading `!`; refuse regular expressions."""
     text = parse_text(value)
     if operator := _OPERATOR.match(text):
         bare = text[operator.end() :].strip().replace(".*", "*")
@@ -239,7 +239,7 @@ def parse_pattern(value: object) -> Pattern:
 
 
 def parse_label_name(value: object) -> LabelName:
-    """Read the name of a label, as Prometheus has it."""
+    """Parse the name of a label, with Prometheus' syntax."""
     text = parse_text(value)
     if not re.fullmatch(LABEL_NAME, text):
         raise ValueError(f"{show(text)} is not a label name; use letters, digits and _, and no digit first")
@@ -247,7 +247,7 @@ def parse_label_name(value: object) -> LabelName:
 
 
 def parse_variable_name(value: object) -> VariableName:
-    """Read the name of an environment variable; what could be the secret itself is refused and not quoted."""
+    """Parse the name of an environment variable; refuse a possible secret without quoting it."""
     if isinstance(value, str) and re.fullmatch(VARIABLE_NAME, value):
         return VariableName(value)
     raise ValueError(
@@ -256,7 +256,7 @@ def parse_variable_name(value: object) -> VariableName:
 
 
 def parse_url(value: object) -> Url:
-    """Read an http or https address without user or password, which are not quoted either."""
+    """Parse an http or https address; refuse one with user or password without quoting it."""
     text = parse_text(value)
     parts = split_http_url(text)
     if parts is not None and has_login(parts):
@@ -267,20 +267,20 @@ def parse_url(value: object) -> Url:
 
 
 def write_share(share: Fraction) -> str:
-    """Return a share as the file writes it."""
+    """Return a share in the file's notation."""
     return f"{decimal_text(round(share * 100 * 10**10))}%"
 
 
 def write_number(number: Fraction) -> int | float:
-    """Return a number as the file writes it."""
+    """Return a number in the file's notation."""
     return int(number) if number.denominator == 1 else float(number)
 
 
 def write_money(amount: int) -> int | float:
-    """Return an amount as the file writes it."""
+    """Return an amount in the file's notation."""
     return write_number(Fraction(amount, 10**10))
 
 
 def write_duration(duration: timedelta) -> str:
-    """Return a duration as the file writes it."""
+    """Return a duration in the file's notation."""
     return format_duration(duration) if duration else "0m"

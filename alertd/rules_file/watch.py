@@ -1,4 +1,4 @@
-"""Notice that the rules files were edited; reading them anew is the caller's."""
+"""Detect edits of the rules files; the caller reloads them."""
 
 from pathlib import Path
 
@@ -10,10 +10,10 @@ _Mark = tuple[tuple[str, int, int, int], ...]
 
 class RulesWatch:
     """
-    Remembers how the files looked when they were last read.
+    Compares the rules files with their state when they were last read.
 
-    It looks at size, time and identity of each file: that needs no events, which network and container file systems
-    do not send, and sees files that are replaced by renaming.
+    It compares name, size, modification time and inode of each file: unlike file system events, this works on network
+    and container file systems, and detects files that are replaced by renaming.
     """
 
     def __init__(self, path: Path) -> None:
@@ -22,16 +22,16 @@ class RulesWatch:
         self._unsettled: _Mark | None = None
 
     def note(self) -> None:
-        """Take the files as they are now for read."""
+        """Record the current state of the files as read."""
         self._seen, self._unsettled = self._mark(), None
 
     def has_changed(self) -> bool:
-        """Return whether the files are not those that were read, and did not change since the last call either."""
+        """Return whether the files differ from those read, and have not changed since the previous call."""
         mark = self._mark()
         if mark == self._seen:
             self._unsettled = None
             return False
-        # An editor may be in the middle of writing: what changes still is looked at again.
+        # An editor may still be writing: report a change only when two calls in a row see the same state.
         is_settled, self._unsettled = mark == self._unsettled, mark
         return is_settled
 

@@ -1,4 +1,4 @@
-"""What the YAML library says of broken text, in words for the person who wrote it. Chooses words, nothing else."""
+"""Error messages of the YAML library in words for the file's author."""
 
 import json
 import re
@@ -6,7 +6,7 @@ import re
 import yaml
 
 _REMEDIES = (
-    # The first that fits wins; libyaml and the pure Python parser say some things differently.
+    # The first match wins; libyaml and the pure Python parser word some errors differently.
     (r"cannot start any token", 'this character cannot begin a value; put the value in "quotes"'),
     (r"tab character", "a tab cannot indent; use spaces"),
     (
@@ -28,12 +28,12 @@ _REMEDIES = (
     (r"found unexpected ':'", 'a blank is missing after this ":", or the text needs "quotes"'),
     (r"indentation|empty line", "the indentation is not consistent"),
 )
-# Errors that are best shown where the thing begins, not where its end was missed.
+# Errors that are best shown where the construct begins, not where its end was expected.
 _SHOWN_AT_BEGIN = re.compile(r"flow sequence|flow mapping|unexpected end of stream|unexpected document indicator")
 
 
 def explain(error: yaml.YAMLError, text: str) -> tuple[int, int, str]:
-    """Return line, column and words for an error of the YAML library; never quotes the file's content."""
+    """Return line, column and text for an error of the YAML library, without quoting the file."""
     if not isinstance(error, yaml.MarkedYAMLError):
         return 1, 1, "the file is not YAML text"
     said = f"{error.context or ''}: {error.problem or ''}"
