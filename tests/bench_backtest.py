@@ -1,7 +1,7 @@
 """
 Measure a backtest of 50 rules over 31 days and 500 owners, a tenth of them billed by the day.
 
-Run by hand: `python tests/bench_backtest.py`. Seconds are of the processor, so that a busy machine tells the same.
+Run by hand: `python tests/bench_backtest.py`. It measures processor time, which does not depend on other processes.
 """
 
 import sys
@@ -38,7 +38,7 @@ UNTIL = hour_of(datetime(2026, 3, 1, 12, tzinfo=UTC))
 
 
 def main() -> None:
-    """Print how long the replay and the suggestions take, and what they found."""
+    """Print how long the replay and the suggestions take, and the sizes of their results."""
     begun = time.process_time()
     replayer = Replayer(history(), watch(), HourRange(UNTIL - DAYS * 24, UNTIL + 1))
     fill_s = time.process_time() - begun
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def history() -> History:
-    """Return a hundred days of bills."""
+    """Return the history of a hundred days of bills."""
     rng = np.random.default_rng(1)
     table = SeriesTable(
         Series("default", CATEGORIES[n * 5 // OWNERS], "x", f"owner-{n}", f"product-{n % 40}", "", "on-demand")
@@ -80,7 +80,7 @@ def history() -> History:
             ids = np.arange(number * per, (number + 1) * per, dtype=np.int32)
             length = 24 if name == "cloud_storage" else 1
             for hour in range(max(from_hour, span.start), span.end, length):
-                # Now and then somebody forgets something: ten times as much for a while.
+                # Occasionally something is left running: ten times the usual spend for 30 hours.
                 burst = np.where((hour // 30 + ids * 7) % 400 == 0, 10, 1)
                 amount = (usual[ids] * burst * rng.uniform(0.5, 1.5, per)).astype(np.int64)
                 ones = np.full(per, length, np.int32)
@@ -90,7 +90,7 @@ def history() -> History:
 
 
 def watch() -> Watch:
-    """Return the rules that are replayed."""
+    """Return the rules and settings of the replay."""
     return Watch(
         rules=tuple(map(_rule, range(RULES))),
         accounts=("default",),
@@ -101,7 +101,7 @@ def watch() -> Watch:
 
 
 def _rule(n: int) -> Rule:
-    """Three rolling sums in five, the rest spikes, new owners and budgets, every fourth of these with a forecast."""
+    """Return rule *n*: three of five are rolling sums, others spikes, new owners and budgets, some with a forecast."""
     warning, name = Severity.WARNING, f"rule-{n}"
     group = (("owner",), ("category",), ("product",))[n % 3]
     hours = (1, 6, 24, 168)[n % 4]

@@ -1,8 +1,8 @@
 """
-Decode a bill of a million rows as it would arrive: rows a second, memory above idle, and the ratio to msgspec.Raw.
+Decode a bill of a million rows in chunks: rows a second, memory above idle, and the ratio to msgspec.Raw.
 
-Run by hand: `python tests/bench_decode.py [rows] [decimal|integer|number]`. Each measurement has its own process, for
-memory is given back late. The floor is `msgspec.Raw`: it finds where rows begin and end and reads nothing in them.
+Run by hand: `python tests/bench_decode.py [rows] [decimal|integer|number]`. Each measurement has its own process,
+because memory is released late. The baseline is `msgspec.Raw`, which finds the rows without reading their contents.
 """
 
 # ruff: noqa: T201 -- it prints its figures
@@ -19,12 +19,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 READ_BYTES = 64 * 1024
-"""What httpx reads from a socket at a time."""
+"""The number of bytes that httpx reads from a socket at a time."""
 ROUNDS = 3
 
 
 def write_bill(path: Path, rows: int, style: str) -> None:
-    """Write rows of some 480 bytes: a month of hours for each of many owners, a voucher in every fifth."""
+    """Write rows of about 480 bytes: a month of hours for each of many owners, a fifth of the rows with a voucher."""
     rng = random.Random(7)
     with path.open("w") as file:
         file.write('{"bills":[')
@@ -108,7 +108,7 @@ def report(start: float, idle_kib: int = 0) -> None:
 
 
 def measure(what: str, path: Path) -> tuple[float, float]:
-    """Return seconds and MiB of one run in a fresh process."""
+    """Return seconds and MiB of one run in a new process."""
     run = subprocess.run([sys.executable, __file__, what, str(path)], check=True, capture_output=True, text=True)
     seconds, mib = map(float, run.stdout.split())
     return seconds, mib

@@ -1,9 +1,9 @@
 """
-How far forecasts of a month's end are off, on made months, against three plain ways of drawing spend on.
+Accuracy of forecasts of a month's total on synthetic months, compared with three simple extrapolations.
 
     python -m tests.bench_forecast
 
-Prints the mean absolute error as a share of the month's true end, and how often the 80 % range holds it.
+Prints the mean absolute error as a share of the month's true total, and how often the 80 % range contains it.
 """
 
 import sys
@@ -20,7 +20,7 @@ DAYS = (4, 7, 10, 14, 21)
 
 
 def history_of(days: Floats, days_left: int) -> SpendHistory:
-    """Return the history of days whose spend is even over their hours."""
+    """Return the history of days whose spend is spread evenly over the hours."""
     return SpendHistory(
         days=days,
         heads=np.zeros_like(days),
@@ -30,7 +30,7 @@ def history_of(days: Floats, days_left: int) -> SpendHistory:
 
 
 def forecasts(days: Floats, elapsed: int) -> dict[str, Floats]:
-    """Return what each way says that the month ends at, *elapsed* days into it."""
+    """Return the month's total as forecast by each method, *elapsed* days into the month."""
     now, left = BEFORE + elapsed, MONTH - elapsed
     spent = days[BEFORE:now].sum(axis=0)
     return {
@@ -42,7 +42,7 @@ def forecasts(days: Floats, elapsed: int) -> dict[str, Floats]:
 
 
 def held(days: Floats, elapsed: int) -> float:
-    """Return the share of groups whose true rest lies within the range."""
+    """Return the share of groups whose true remaining spend is within the forecast range."""
     now, left = BEFORE + elapsed, MONTH - elapsed
     low, high = rest_range(history_of(days[:now], left))
     rest = days[now:].sum(axis=0)

@@ -1,5 +1,5 @@
 """
-How much memory the daemon holds between polls of a small account; run by hand: `python -m tests.bench_memory`.
+How much memory the daemon uses between polls of a small account; run by hand: `python -m tests.bench_memory`.
 
 Not collected: its figures depend on the machine. Linux only: it reads /proc.
 """
@@ -21,7 +21,7 @@ BY_SLACK = RULES.replace(
 
 
 def _memory_mib(pid: int) -> tuple[float, float]:
-    """Return what is resident, and what of it no other process shares."""
+    """Return resident and private (not shared) memory in MiB."""
     sums = {"Rss": 0, "Private_Clean": 0, "Private_Dirty": 0}
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines():
         name, _, rest = line.partition(":")
@@ -31,7 +31,7 @@ def _memory_mib(pid: int) -> tuple[float, float]:
 
 
 def _measure(rules: str, listen: str, slack_url: str) -> tuple[float, float]:
-    """Run the daemon for some polls of twenty instances, with one receiver and two rules; return its memory."""
+    """Run the daemon for a few polls of twenty instances; return its resident and private memory in MiB."""
     with tempfile.TemporaryDirectory() as folder, Hook() as hook:
         alertd = Alertd(Path(folder))
         with BillingWorld(clock=alertd.now) as world:
@@ -45,7 +45,7 @@ def _measure(rules: str, listen: str, slack_url: str) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Print one line for each way to run."""
+    """Print one line for each configuration."""
     loop = LoopThread()
     slack = loop.enter(SlackDouble())
     for receiver, rules in (("webhook", RULES), ("Slack", BY_SLACK)):

@@ -1,5 +1,5 @@
 """
-What the status page costs with 500 owners and a year of history; run by hand: `python tests/bench_page.py`.
+Cost of the status page with 500 owners and a year of history; run by hand: `python tests/bench_page.py`.
 
 Bytes over the wire with every file that the page loads, the server's time, and the time until Chromium has drawn it.
 Not collected: its figures depend on the machine.
@@ -64,7 +64,7 @@ class Year(Account):
 
 
 async def _timed(home: House, path: str) -> tuple[float, float, int]:
-    """Return the seconds of the first and of a second answer, and the bytes of one."""
+    """Return the seconds of the first and of the second answer, and the bytes of the second."""
     took = []
     async with aiohttp.ClientSession(auto_decompress=False) as session:
         for _ in range(2):
@@ -77,7 +77,7 @@ async def _timed(home: House, path: str) -> tuple[float, float, int]:
 
 
 async def fill(home: House, days: int = DAYS) -> None:
-    """Read all the days into the store, as `alertd backfill` does, then let the daemon look at it."""
+    """Read all days into the store, as `alertd backfill` does, then let the daemon poll once."""
     state = await home.app.gateway.load()
     span = HourRange(midnight_before(RUNNING) - 24 * days, RUNNING + 1)
     keys = [("default", category) for category in PRODUCT_CATEGORIES]
@@ -92,7 +92,7 @@ async def fill(home: House, days: int = DAYS) -> None:
 
 
 async def main() -> None:
-    """Print one line a measurement."""
+    """Print one line per measurement."""
     with tempfile.TemporaryDirectory() as folder:
         async with house(Path(folder), account=Year(), rules=f"{RULES}{BUDGETS}", polls=0) as home:
             await fill(home)

@@ -1,14 +1,14 @@
 """
-How often `spike` raises a false alarm on a made world of 300 owners, and how long it takes to see a leak.
+How often `spike` raises a false alarm in synthetic worlds of 300 owners, and how long it takes to detect a leak.
 
     python -m tests.bench_spike
 
 Owners' levels follow a power law. A third are API keys of people (office hours, weekends, 30 % of noise), a third are
-GPUs at a constant price that are switched on for hours or weeks, a third are batch jobs on some days. Nothing of that
-is a fault, so every episode counts as a false alarm: in worlds where the mean of 7 days with `min_increase: $1`, which
-was the default, raises about 290 of them, and in others whose owners are all ten times as dear. Then a leak of some
-dollars an hour is added to keys that cost about a dollar an hour. Each line is one way to judge; the windows are of 24
-hours, the threshold is twice the usual.
+GPUs at a constant price that are on for hours or weeks, a third are batch jobs on some days. None of this is unusual,
+so every episode counts as a false alarm: in worlds where the mean of 7 days with `min_increase: $1`, the former
+default, raises about 290 of them, and in others where every owner costs ten times as much. Then a leak of a few
+dollars an hour is added to keys that cost about a dollar an hour. Each line is one method; windows are 24 hours, the
+threshold is twice the usual spend.
 """
 
 import sys
@@ -23,13 +23,13 @@ DAY, WEEK = 24, 168
 HISTORY, MONTH = 28 * DAY, 30 * DAY
 OWNERS = 300
 _CHEAPEST = (0.005, 0.05)
-"""USD an hour of the cheapest owner."""
+"""USD an hour of the cheapest owner, in the two kinds of worlds."""
 UNITS = 10**10
 WINDOW, RATIO, LEAVE = 24, 2, 0.9
 
 
 def made_world(random: np.random.Generator, cheapest: float) -> Floats:
-    """Return the hourly spend in USD: (hours, owners)."""
+    """Return the hourly spend in USD as an array (hours, owners)."""
     hours = HISTORY + WINDOW + MONTH
     level = cheapest * (random.pareto(1.1, OWNERS) + 1)
     return np.stack([_KINDS[number % 3](random, hours) * level[number] for number in range(OWNERS)], axis=1)
@@ -44,7 +44,7 @@ def _key(random: np.random.Generator, hours: int) -> Floats:
 
 
 def _gpu(random: np.random.Generator, hours: int) -> Floats:
-    """Switched on and off; each stretch lasts from hours to weeks."""
+    """Return a GPU that is switched on and off, each time for hours to weeks."""
     is_on, at = np.zeros(hours), 0
     on = bool(random.integers(0, 2))
     while at < hours:
@@ -55,7 +55,7 @@ def _gpu(random: np.random.Generator, hours: int) -> Floats:
 
 
 def _batch(random: np.random.Generator, hours: int) -> Floats:
-    """Jobs of some hours, on a third of the days, of differing size."""
+    """Return jobs of a few hours on a third of the days, of varying size."""
     spent = np.zeros(hours)
     for day in range(hours // DAY):
         if random.random() < 1 / 3:
@@ -68,7 +68,7 @@ _KINDS = (_key, _gpu, _batch)
 
 
 def judged(hourly: Floats, *, way: str, min_increase: float) -> NDArray[np.bool_]:
-    """Return for each hour of the month, and each owner, whether the alert fires."""
+    """Return whether the alert fires, as an array (hours of the month, owners)."""
     units = np.round(hourly * UNITS).astype(np.int64)
     totals = np.concatenate([np.zeros((1, units.shape[1]), np.int64), np.cumsum(units, axis=0)])
     first = np.where((units != 0).any(axis=0), np.argmax(units != 0, axis=0), len(units))
@@ -103,7 +103,7 @@ def false_alarms(world: Floats, *, way: str, min_increase: float) -> int:
 
 
 def hours_to_see(random: np.random.Generator, leak: float, *, way: str, min_increase: float) -> tuple[float, int]:
-    """Return the median hours until a leak fires, and how many of 60 are not seen within two days."""
+    """Return the median hours until a leak fires, and how many of 60 leaks are not detected within two days."""
     hours = HISTORY + WINDOW + MONTH
     world = np.stack([1.0 * random.lognormal(0, 0.1, hours) for _ in range(60)], axis=1)
     at = HISTORY + WINDOW + 200

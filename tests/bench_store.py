@@ -38,7 +38,7 @@ def _block(random: np.random.Generator) -> HourBlock:
 
 
 def month() -> tuple[SeriesTable, CategoryBook, dict[int, HourBlock]]:
-    """Return a month of one category: its names, its book and its blocks."""
+    """Return a month of one category: its series, its book, and its blocks by hour."""
     random = np.random.default_rng(1)
     table = SeriesTable(Series("a", "gpu", "gpu", f"owner-{n}", "H100", "p", "on-demand") for n in range(SERIES))
     blocks = {FIRST_HOUR + n: _block(random) for n in range(HOURS)}
@@ -58,7 +58,7 @@ def _timed(what: str, task: Callable[[], object]) -> None:
 
 
 def main() -> None:
-    """Print one line a measurement."""
+    """Print one line per measurement."""
     random = np.random.default_rng(2)
     table, book, blocks = month()
     with tempfile.TemporaryDirectory() as folder:

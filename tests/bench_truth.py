@@ -1,10 +1,10 @@
 """
-Measure false ends and missed episodes on 30 kinds of made worlds: by one edge a rule, as it was, and by two ends.
+Measure false ends and missed episodes on 30 kinds of synthetic worlds, with one edge per rule (formerly) and two ends.
 
 Run by hand: `python -m tests.bench_truth [seeds]`, or `python -m tests.bench_truth weeks [worlds]` for thousands of
-weeks at once (`bench_truth_weeks`). A false end is an alert resolved while the true spend (what
-the bills will say once everything is billed) is at the line or above in each window that ends within the settle delay;
-a missed episode is a day with the true spend at the threshold in which, and for two days after, the alert never fires.
+weeks at once (`bench_truth_weeks`). True spend is the spend in the final bills. A false end is an alert that resolves
+while true spend is at or above its resolve level in every window that ends within the settle delay. A missed episode
+is a day with true spend at the threshold, on which and in the two days after it the alert never fires.
 """
 
 import random
@@ -26,16 +26,16 @@ DAYS = range(1, 7 * WEEKS + 1)
 HOURS = range(FIRST, FIRST + 7 * 24 * WEEKS)
 WINDOWS = (1, 3, 24, 72)
 _EPISODE = 24
-"""Hours: shorter episodes may be over before their bills come."""
+"""Minimum hours of an episode: shorter ones may have ended before their bills arrive."""
 _LEAVE = 0.9
 
 Made = tuple[list[Shown], Callable[[datetime, str], bool], datetime]
-"""Rows, when reads fail, and the first poll."""
+"""A synthetic world: its rows, a function that decides which reads fail, and the time of the first poll."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What one way of judging got wrong."""
+    """The errors of one method."""
 
     false_ends: int = 0
     missed: int = 0
@@ -44,7 +44,7 @@ class Tally:
 
 @dataclass(slots=True)
 class Judge:
-    """One alert's life by one way of judging."""
+    """One alert under one method."""
 
     line: int
     is_firing: bool = False
@@ -52,7 +52,7 @@ class Judge:
     firing: set[int] = field(default_factory=set)
 
     def step(self, now: datetime, at_least: int, lasting: int) -> None:
-        """Fire by the lower end, resolve by the upper one."""
+        """Fire if *at_least* reaches the threshold, resolve if *lasting* falls below the resolve level."""
         if self.is_firing and lasting < self.line * _LEAVE:
             self.is_firing = False
             self.ends.append(now)
@@ -63,29 +63,29 @@ class Judge:
 
 
 def never(_now: datetime, _category: str) -> bool:
-    """No read fails."""
+    """Return False: no read fails."""
     return False
 
 
 def steady(late: float, category: str = "gpu", amount: str = "10", owner: str = "gpu-1") -> list[Shown]:
-    """Spend that never changes."""
+    """Return spend that never changes."""
     return hourly(HOURS, amount, late=late, category=category, owner=owner)
 
 
 def jitter(chance: random.Random, low: float, high: float) -> Callable[[int], float]:
-    """Each row comes at a time of its own."""
+    """Return a delay in hours for each row, random between *low* and *high*."""
     delays = {hour: chance.uniform(low, high) for hour in (*HOURS, *DAYS)}
     return delays.__getitem__
 
 
 def freaks(chance: random.Random, usual: float, share: float, late: float) -> Callable[[int], float]:
-    """Some rows come far later than the others."""
+    """Return a delay in hours for each row, which is *late* for a random share of rows."""
     delays = {hour: late if chance.random() < share else usual for hour in (*HOURS, *DAYS)}
     return delays.__getitem__
 
 
 def stepped(chance: random.Random, late: float, category: str = "gpu") -> list[Shown]:
-    """Spend that changes every two days or so."""
+    """Return spend that changes about every two days."""
     levels: dict[int, str] = {}
     level = 10
     for hour in HOURS:
@@ -95,14 +95,14 @@ def stepped(chance: random.Random, late: float, category: str = "gpu") -> list[S
 
 
 def stopped(chance: random.Random, late: float, category: str = "gpu") -> list[Shown]:
-    """Spend that ends, and begins again."""
+    """Return spend that stops for 60 hours."""
     stop = chance.randint(100, 200)
     hours = [hour for hour in HOURS if not FIRST + stop <= hour < FIRST + stop + 60]
     return hourly(hours, "10", late=late, category=category)
 
 
 def revised(chance: random.Random, first: str, last: str, after: float) -> list[Shown]:
-    """Rows that are billed in part and then in full."""
+    """Return rows that are first billed in part and then in full."""
     found = []
     for shown in hourly(HOURS, first, late=0):
         until = shown.shown_from + after * 3600 * chance.uniform(0.5, 1)
@@ -115,7 +115,7 @@ def revised(chance: random.Random, first: str, last: str, after: float) -> list[
 
 
 def outage(chance: random.Random, hours: int, category: str | None = None) -> Callable[[datetime, str], bool]:
-    """A stretch in which reads fail."""
+    """Return a function that makes reads fail for *hours*."""
     begin = at(chance.randint(5, 10), chance.randint(0, 23))
     return lambda now, name: begin <= now < begin + timedelta(hours=hours) and category in {None, name}
 
@@ -155,7 +155,7 @@ KINDS: dict[str, Callable[[random.Random], list[Shown]]] = {
 
 
 def made(kind: str, chance: random.Random) -> Made:
-    """Return a world of a kind, one of its category's reads down where the kind says so."""
+    """Return a world of a kind; in kinds with outages some reads fail."""
     rows = KINDS[kind](chance)
     if kind == "outages":
         return rows, outage(chance, chance.randint(2, 30)), at(1, 0, 7)
@@ -165,7 +165,7 @@ def made(kind: str, chance: random.Random) -> Made:
 
 
 def true_spend(rows: list[Shown]) -> dict[int, int]:
-    """Return what each hour costs once everything is billed."""
+    """Return the final cost of each hour."""
     found: dict[int, int] = defaultdict(int)
     for shown in rows:
         if shown.shown_until > 2**60:
@@ -175,7 +175,7 @@ def true_spend(rows: list[Shown]) -> dict[int, int]:
 
 
 def one_edge(world: LateBills, now: datetime, length: int) -> int:
-    """Return the sum by one edge for all: the end of the newest row, or the last read less the settle delay."""
+    """Return the sum up to one edge: the later of the newest row's end and the last read minus the settle delay."""
     running = hour_of(now)
     ends = [min(s.end, running + 1) for book in world.books.values() for h, s in book.hours.items() if h <= running]
     reads = [hour_of(book.read_at - SETTLE) for book in world.books.values() if book.read_at is not None]
@@ -185,7 +185,7 @@ def one_edge(world: LateBills, now: datetime, length: int) -> int:
 
 
 def live(kind: str, seed: int) -> Iterator[tuple[str, Judge, int, int]]:
-    """Live through a world; yield (way, its judge, window, line) of each rule."""
+    """Simulate a world; yield (method, its judge, window in hours, threshold) of each rule."""
     chance = random.Random(f"{kind} {seed}")
     rows, is_down, first = made(kind, chance)
     world = LateBills(rows, (rolling(window=timedelta(hours=max(WINDOWS))),), is_down=is_down)
@@ -203,7 +203,7 @@ def live(kind: str, seed: int) -> Iterator[tuple[str, Judge, int, int]]:
             single = one_edge(world, now, length)
             for share in (0.8, 0.97):
                 for way, low, high in (("one edge", single, single), ("two ends", both.at_least, both.lasting)):
-                    # What cannot be read ends nothing, by either way.
+                    # A failed read resolves no alert, under either method.
                     judges[way, length, share].step(now, low, high if is_whole else 2**62)
     for (way, length, share), judge in judges.items():
         _count(judge, truth, length)
@@ -211,7 +211,7 @@ def live(kind: str, seed: int) -> Iterator[tuple[str, Judge, int, int]]:
 
 
 def _count(judge: Judge, truth: dict[int, int], length: int) -> None:
-    """Keep only the ends that are false."""
+    """Keep only the false ends in *judge*."""
 
     def window(end: int) -> int:
         return sum(truth.get(hour, 0) for hour in range(end - length, end))
@@ -221,7 +221,7 @@ def _count(judge: Judge, truth: dict[int, int], length: int) -> None:
 
 
 def missed(judge: Judge, truth: dict[int, int], length: int, first: int) -> int:
-    """Count the episodes in which it never fired, nor within two days after."""
+    """Count the episodes during which, and in the two days after, the alert did not fire."""
     found, run = 0, 0
     for end in range(first, HOURS[-1] - 48):
         is_high = sum(truth.get(hour, 0) for hour in range(end - length, end)) >= judge.line
@@ -232,7 +232,7 @@ def missed(judge: Judge, truth: dict[int, int], length: int, first: int) -> int:
 
 
 def main(seeds: int) -> None:
-    """Print a table: kinds, false ends and missed episodes by both ways."""
+    """Print a table of false ends and missed episodes by kind, for both methods."""
     tallies: dict[tuple[str, str], Tally] = defaultdict(Tally)
     for kind in KINDS:
         for seed in range(seeds):

@@ -1,13 +1,13 @@
 """
-Steady spend never flaps, stopped spend ends in time: over thousands of made weeks at once.
+Measure flaps of steady spend and late ends of stopped spend over thousands of synthetic weeks.
 
 Run by hand: `python -m tests.bench_truth weeks [worlds of each kind]`; 125 worlds of each of 40 kinds, two weeks each,
-are 10,000 weeks and take some minutes. Every world of a kind is a group of one ledger, so that a poll judges all of
-them at once; they share when reads fail and how late their streams usually are.
+are 10,000 weeks and take a few minutes. The worlds of a kind are groups of one ledger, so that a poll judges all of
+them at once; they share failed reads and the usual lateness of their streams.
 
-A flap is an alert that ends while its true spend is at the line in every window that ends within the settle delay; of a
-kind whose spend never changes that is any end. An end is late where the alert fires longer after its spend stopped than
-its window, its stream's lateness and step, and one poll.
+A flap is an alert that resolves while true spend is at its resolve level in every window that ends within the settle
+delay; for steady kinds every end is a flap. An end is late if the alert fires longer, after its spend stopped, than its
+window, its stream's lateness and step, and one hour.
 """
 
 import random
@@ -31,7 +31,7 @@ _LEAVE = 0.9
 _SHARES = (0.8, 0.97)
 _RULES = [(length, share) for length in WINDOWS for share in _SHARES]
 _STOPS = 150
-"""The hour of a world in which its spend stops for good."""
+"""The hour of a world, from its beginning, at which spend stops."""
 
 
 def _until(late: float) -> Callable[[random.Random], list[Shown]]:
@@ -54,7 +54,7 @@ STOPPED: dict[str, Callable[[random.Random], list[Shown]]] = {
     "stopped day rows, 20 h late": _days_until(20),
     "stopped gpu beside llm": lambda c: [*_until(3)(c), *steady(0, "llm", "0.5", "key")],
 }
-"""Spend that ends, each kind with a lateness of its own."""
+"""Kinds whose spend stops, with different lateness of bills."""
 STEADY = (
     "prompt gpu", "gpu 1 h late", "gpu 3 h late", "gpu 8 h late", "gpu 30 h late", "day rows 2 h late",
     "day rows 9 h late", "day rows 20 h late", "day rows at 6 to 12 h", "gpu and day rows",
@@ -62,32 +62,32 @@ STEADY = (
     "llm and gpu 5 h late", "llm, gpu and day rows", "an owner later than others", "rows within 3 h",
     "rows within 6 h", "1 in 50 rows 10 h late", "1 in 12 rows 5 h late", "freak rows 40 h late", "outages",
 )  # fmt: skip
-"""Kinds whose spend never changes, however late its bills are."""
+"""Kinds whose spend never changes, with different lateness of bills."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Found:
-    """What was seen of the worlds of one kind."""
+    """The results for the worlds of one kind."""
 
     weeks: float = 0
     episodes: int = 0
-    """Alerts that began."""
+    """Number of alerts that began to fire."""
     flaps: int = 0
     late_ends: int = 0
     latest_h: float = 0
-    """How many hours beyond its time the latest end was."""
+    """The most hours by which an end was late."""
     unended: int = 0
 
 
 def live(kind: str, worlds: int) -> Found:
-    """Live through many worlds of a kind at once."""
+    """Simulate many worlds of a kind at once."""
     chance = random.Random(f"weeks {kind}")
     made_rows = [_of_world(number, _made(kind, random.Random(f"{kind} {number}"))) for number in range(worlds)]
     truths = [true_spend(rows) for rows in made_rows]
     _, is_down, first = _made(kind, chance)
     rule = rolling(window=timedelta(hours=max(WINDOWS)))
     world = LateBills([shown for rows in made_rows for shown in rows], (rule,), is_down=is_down)
-    # What an hour costs; of spend that ends, before it does.
+    # The usual cost of an hour; for kinds that stop, before they do.
     last = FIRST + _STOPS // 24 * 24 if kind in STOPPED else HOURS[-1]
     costs = [sorted(cost for hour, cost in truth.items() if hour < last) for truth in truths]
     bases = np.array([each[len(each) // 2] for each in costs])
@@ -132,7 +132,7 @@ def _made(kind: str, chance: random.Random) -> Made:
 
 
 def _of_world(number: int, world: Made) -> list[Shown]:
-    """Return the rows of a world, known by the product that they are for."""
+    """Return the rows of a world, with its number as their product."""
     return [
         replace(shown, row=replace(shown.row, series=shown.row.series._replace(product=f"w{number}")))
         for shown in world[0]
@@ -140,7 +140,7 @@ def _of_world(number: int, world: Made) -> list[Shown]:
 
 
 def _true_windows(truths: list[dict[int, int]]) -> dict[int, NDArray[np.int64]]:
-    """Return the true spend of each world by window and the hour of a world at which the window ends."""
+    """Return true spend by window length: an array (hour at which the window ends, world)."""
     hours = range(FIRST, HOURS[-1] + 26)
     by_hour = np.array([[truth.get(hour, 0) for truth in truths] for hour in hours], np.int64)
     totals = np.concatenate((np.zeros((max(WINDOWS) + 1, len(truths)), np.int64), np.cumsum(by_hour, axis=0)))
@@ -154,7 +154,7 @@ def _of(values: NDArray[np.int64], order: list[int]) -> NDArray[np.int64]:
 
 
 def tables(worlds: int) -> Iterator[str]:
-    """Yield the lines of the table, each when its kind is done."""
+    """Yield the lines of the table, each as soon as its kind is finished."""
     yield f"{'kind':34} {'weeks':>8} {'episodes':>9} {'flaps':>6} {'late':>6} {'by h':>6} {'on':>4}"
     total = Found()
     for kind in (*KINDS, *STOPPED):

@@ -9,19 +9,19 @@ from typing import Any
 _DATE = r"!date\^[0-9]+\^\{date_short_pretty\} \{time\}\|[^<>|^]+>"
 _SPECIAL = re.compile(rf"<(?!https?://[^\s<>|]+\|[^<>|]*>|{_DATE})")
 _STYLE = re.compile(r"[*~`]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:[a-z0-9_+-]+:|^&gt;", re.MULTILINE)
-"""What Slack would make bold, italic, struck through, code, a picture or a quotation of."""
+"""Text that Slack would format as bold, italic, struck through, code, an emoji or a quotation."""
 _MENTION = re.compile(r"Owner: (?:<@[UW][A-Z0-9]{5,30}>|<!subteam\^S[A-Z0-9]{5,30}>)")
-"""The one place where somebody may be named: by itself, so that nothing from a bill stands beside it."""
+"""The only text that may mention somebody: on its own, so that no text from a bill is next to it."""
 _ENTITY = re.compile(r"&(?!(?:amp|lt|gt);)")
 
 
 def units(text: str) -> int:
-    """UTF-16 units: what JavaScript and Java count."""
+    """Return the length in UTF-16 code units, as JavaScript and Java count."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def violations(blocks: list[dict[str, Any]]) -> list[str]:
-    """Return every rule that the blocks break."""
+    """Return a description of every rule that the blocks break."""
     found = [f"{len(blocks)} blocks"] if not 1 <= len(blocks) <= 50 else []
     if len(json.dumps(blocks)) > 12_000:
         found.append(f"{len(json.dumps(blocks))} characters of blocks")
@@ -86,7 +86,7 @@ def _section_problems(block: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _chart_problems(block: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what breaks https://docs.slack.dev/reference/block-kit/blocks/data-visualization-block."""
+    """Yield violations of https://docs.slack.dev/reference/block-kit/blocks/data-visualization-block."""
     yield from _length_problems("title", block["title"], 50)
     chart = block["chart"]
     if chart["type"] not in {"line", "bar", "area"} or set(chart) != {"type", "series", "axis_config"}:
@@ -165,7 +165,7 @@ def _text_problems(text: Mapping[str, Any], limit: int, kinds: set[str]) -> Iter
 
 
 def markup_problems(text: str) -> Iterator[str]:
-    """Yield what Slack would take for a mention or a broken escape."""
+    """Yield text that Slack would read as a mention or a broken escape."""
     if _SPECIAL.search(text):
         yield f"unescaped < in {text[:80]!r}"
     if _ENTITY.search(text):

@@ -41,7 +41,7 @@ _PATIENCE_S = 30.0
 
 
 class Page:
-    """One tab; keeps every error that its console showed."""
+    """One tab, with the errors of its console and its requests."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
@@ -53,7 +53,7 @@ class Page:
         self.bytes_received = 0
 
     async def listen(self) -> None:
-        """Take in what the browser tells, until it closes."""
+        """Process the browser's messages until the connection closes."""
         async for message in self._socket:
             notified = json.loads(message.data)
             if "id" in notified:
@@ -76,7 +76,7 @@ class Page:
             self.bytes_received += int(params["encodedDataLength"])
 
     async def call(self, method: str, **params: Any) -> dict[str, Any]:
-        """Ask the browser for something and return its answer."""
+        """Call a method of the browser and return its result."""
         self._number += 1
         answer = self._answers[self._number] = asyncio.get_running_loop().create_future()
         await self._socket.send_json({"id": self._number, "method": method, "params": params})
@@ -88,37 +88,37 @@ class Page:
         return result
 
     async def open(self, url: str) -> None:
-        """Load a page whole."""
+        """Load a page and wait until it is loaded."""
         async with self.loading():
             await self.call("Page.navigate", url=url)
 
     @asynccontextmanager
     async def loading(self) -> AsyncIterator[None]:
-        """Wait at the end of the block until the page that it leads to is loaded."""
+        """Wait at the end of the block until the page that it navigates to is loaded."""
         self._loaded.clear()
         yield
         async with asyncio.timeout(_PATIENCE_S):
             await self._loaded.wait()
 
     async def run(self, script: str) -> Any:
-        """Return what an expression comes to; a promise is waited for."""
+        """Return the value of an expression; a promise is awaited."""
         found = await self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
         if "exceptionDetails" in found:
             raise AssertionError(str(found["exceptionDetails"]))
         return found["result"].get("value")
 
     async def until(self, script: str) -> Any:
-        """Return the first true value of an expression, on whatever page the tab is then."""
+        """Evaluate an expression repeatedly and return its first true value, even if the tab changes pages."""
         async with asyncio.timeout(_PATIENCE_S):
             while True:
-                # A page that is left takes the question with it.
+                # Leaving a page aborts the evaluation on it.
                 with suppress(AssertionError):
                     if found := await self.run(script):
                         return found
                 await asyncio.sleep(0.02)
 
     async def look(self, *, width: int = 1280, height: int = 900, is_dark: bool = False, scale: float = 1) -> None:
-        """Give the page a size and a colour scheme."""
+        """Set the page's size and colour scheme."""
         await self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -130,14 +130,14 @@ class Page:
         await self.call("Emulation.setEmulatedMedia", features=[scheme])
 
     async def picture(self, *, is_whole: bool = True) -> bytes:
-        """Return a PNG of the page, beyond the window too."""
+        """Return a PNG of the entire page, or with *is_whole* false of the window."""
         found = await self.call("Page.captureScreenshot", format="png", captureBeyondViewport=is_whole)
         return base64.b64decode(found["data"])
 
 
 @contextmanager
 def running_chromium() -> Iterator[str]:
-    """Start a browser and return the URL at which it takes commands, as long as the block lasts."""
+    """Run a browser for the block and yield the URL at which it accepts commands."""
     with tempfile.TemporaryDirectory(prefix="alertd-chromium-", ignore_cleanup_errors=True) as folder:
         log = Path(folder, "stderr.log")
         with log.open("wb") as errors:
@@ -151,7 +151,7 @@ def running_chromium() -> Iterator[str]:
         try:
             yield _url(process, log)
         finally:
-            # Its own session: with it go the processes that it started.
+            # It has its own session, so that its child processes are killed too.
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()

@@ -1,4 +1,4 @@
-"""Messages, envelopes and a notifier's surroundings as tests need them: right by default, each part replaceable."""
+"""Builders of messages, envelopes and a notifier's context for tests: valid by default, each part replaceable."""
 
 import os
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ class MessageParts(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FakeContext:
-    """What a notifier may ask, from plain dictionaries."""
+    """A notifier's context, made of plain dictionaries."""
 
     environment: Mapping[str, str] = field(default_factory=dict)
     base_dir: Path = Path()
@@ -54,7 +54,7 @@ class FakeContext:
 
 
 def alert_facts(number: int = 1, *, is_resolved: bool = False, severity: Severity = Severity.WARNING) -> AlertFacts:
-    """One alert of rule gpu-24h-per-owner; each number is another owner."""
+    """Return an alert of rule gpu-24h-per-owner; each number is a different owner."""
     owner = f"gpu-{number}"
     return AlertFacts(
         fingerprint=f"{number:016x}",
@@ -79,7 +79,7 @@ def alert_facts(number: int = 1, *, is_resolved: bool = False, severity: Severit
 
 
 def firing_message(**changes: Unpack[MessageParts]) -> Message:
-    """One alert begins to fire."""
+    """Return the message of an alert that begins to fire."""
     message = Message(
         reason=NotifyReason.FIRST,
         severity=Severity.WARNING,
@@ -112,7 +112,7 @@ def firing_message(**changes: Unpack[MessageParts]) -> Message:
 
 
 def resolved_message(**changes: Unpack[MessageParts]) -> Message:
-    """The same alert ends, and its late beginning is notified with it."""
+    """Return the message of the same alert's end, which also reports that the firing message was delivered late."""
     message = firing_message(
         reason=NotifyReason.RESOLVED,
         is_resolved=True,
@@ -127,7 +127,7 @@ def resolved_message(**changes: Unpack[MessageParts]) -> Message:
 
 
 def storm_message(**changes: Unpack[MessageParts]) -> Message:
-    """Fifty alerts of one rule at once: twenty listed, thirty counted."""
+    """Return the message of fifty alerts of one rule at once, of which it lists twenty."""
     message = firing_message(
         reason=NotifyReason.STORM,
         severity=Severity.CRITICAL,
@@ -145,7 +145,7 @@ def storm_message(**changes: Unpack[MessageParts]) -> Message:
 
 
 def report_message(**changes: Unpack[MessageParts]) -> Message:
-    """A week's report with a long name and a long note."""
+    """Return a weekly report with a long name and a long note."""
     message = firing_message(
         reason=NotifyReason.REPORT,
         severity=Severity.INFO,
@@ -184,7 +184,7 @@ def report_message(**changes: Unpack[MessageParts]) -> Message:
 
 
 def rising_chart(**changes: object) -> Chart:
-    """The spend of 24 hours, every two hours: steady at $3.10, then up to $61.25, past $50 at 10:00."""
+    """Return a chart of 24 hours, a point every two hours: steady at $3.10, then up to $61.25, past $50 at 10:00."""
     start = NOON.replace(minute=0) - timedelta(days=1)
     values = ["3.1"] * 5 + ["8.5", "15", "22.25", "30", "38.75", "45", "52.5", "61.25"]
     chart = Chart(
@@ -201,7 +201,7 @@ def rising_chart(**changes: object) -> Chart:
 
 
 def day_chart(**changes: object) -> Chart:
-    """The spend of eight days, as a report shows it."""
+    """Return a chart of the spend of eight days, as in a report."""
     start = NOON.replace(hour=0, minute=0) - timedelta(days=7)
     values = ["12.5", "0", "0.01", "20", "30", "5", "17.5", "15"]
     chart = Chart(
@@ -223,7 +223,7 @@ def envelope(
     thread_ref: str = "",
     is_plain: bool = False,
 ) -> Envelope:
-    """One attempt with a firing message."""
+    """Return the envelope of one attempt; by default with a firing message."""
     return Envelope(
         message=message or firing_message(), key=key, recipient=recipient, thread_ref=thread_ref, is_plain=is_plain
     )

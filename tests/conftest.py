@@ -1,4 +1,4 @@
-"""What every test is kept from, the logging that another one set up; and the one database server that they share."""
+"""Fixtures that isolate tests from the environment and from each other, and their shared database server."""
 
 import functools
 import gc
@@ -23,37 +23,37 @@ from tests.examples import examples
 from tests.ports import free_port
 from tests.postgres_server import PostgresServer, running_server
 
-# Each worker and each command that a test starts would compile some thousand modules again: a minute of every run.
+# Without bytecode every worker and every started command would compile a thousand modules: a minute per run.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 if sys.version_info < (3, 13):
-    # As Python does from 3.13 on. Before, the end of each loop asked whether the handler of Ctrl-C is a number, by an
-    # exception that words the handler, its task and all that the task returned, twice: of a fixture that returns a
-    # daemon, for half a second.
+    # As in Python 3.13. Earlier versions test at the end of each loop whether the handler of Ctrl-C is a number, by
+    # raising an exception that formats the handler, its task and the task's result, twice: half a second for a
+    # fixture that returns a daemon.
     number_named = vars(signal)["_int_to_enum"]
     vars(signal)["_int_to_enum"] = lambda value, kind: number_named(value, kind) if isinstance(value, int) else value
 
-# Nothing of what is collected is garbage, and the collector would look through all of it again and again.
+# Collected test modules are not garbage, and the garbage collector would scan them all repeatedly.
 gc.disable()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop() -> None:
-    """Collect garbage from here on, of what tests make alone."""
+    """Enable garbage collection, only for objects created from here on."""
     gc.freeze()
     gc.enable()
 
 
-# A loaded machine is no fault of what is tested.
+# No deadlines, because a busy machine must not fail a test.
 settings.register_profile("alertd", examples(12, thorough=100))
 settings.load_profile("alertd")
 
-# A fixture that stops the clock must not stop pytest's own, by which it measures durations and finds what hangs.
+# A fixture that stops the clock must not stop pytest's clock, which measures durations and detects hanging tests.
 freezegun.configure(extend_ignore_list=["_pytest.timing", "pytest_timeout"])
 
 
-# Each durable commit waits for the disk, and so do the other workers: a third of the run. Power cuts are not tested.
+# In memory: waiting for the disk at each durable commit takes a third of the run. Power cuts are not tested.
 MEMORY = "/dev/shm"
 if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 4 << 30:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
@@ -66,10 +66,10 @@ OUTGOING = {"SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", "REQUESTS_CA_BUNDL
 @pytest.fixture(autouse=True, scope="session")
 def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """
-    Run without the settings, proxies, certificates and the width of the terminal of whoever runs the tests.
+    Run without the settings, proxies, certificates and terminal width of the person who runs the tests.
 
-    ALERTD_TEST_… was read when the modules were collected. One authority is trusted in place of some hundred and forty,
-    which take 30 ms to read in each test that builds a client; tests of TLS name their own.
+    ALERTD_TEST_… was read when the modules were collected. One authority is trusted instead of about 140, which take
+    30 ms to read in each test that builds a client; tests of TLS name their own.
     """
     for name in list(os.environ):
         if name.upper().startswith("ALERTD_") or name in {"COLUMNS", *OUTGOING} or name.lower().endswith("_proxy"):
@@ -78,20 +78,20 @@ def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     authority.write_text(certifi.contents().partition("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----\n")
     os.environ["SSL_CERT_FILE"] = str(authority)
     with pytest.MonkeyPatch.context() as patch:
-        # Also for those who hand over an environment of their own.
+        # Also for tests that pass their own environment.
         patch.setattr("certifi.where", lambda: str(authority))
         yield
 
 
 @pytest.fixture
 def every_authority(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trust Mozilla's authorities, as outside of tests."""
+    """Trust Mozilla's authorities, as in production."""
     monkeypatch.setattr("certifi.where", CERTIFI_WHERE)
 
 
 @functools.cache
 def migrated() -> SqliteDatabase:
-    """Today's schema without rows, made once by the steps themselves."""
+    """Return a database with the current schema and no rows, made once by the migrations."""
     database = SqliteDatabase(sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False), None)
     migrate(database, shipped_migrations())
     return database
@@ -100,9 +100,9 @@ def migrated() -> SqliteDatabase:
 @pytest.fixture(autouse=True, scope="session")
 def migrated_once() -> Iterator[None]:
     """
-    Let stores in new files begin with a copy of today's schema: its steps take ten times as long, in each of thousands.
+    Create new SQLite stores from a copy of the current schema: running the migrations takes ten times as long.
 
-    `migrate` itself is what it is, and whoever tests the first start asks for `every_step`.
+    `migrate` itself is unchanged; tests of the first start use `every_step`.
     """
 
     def begin(database: object, migrations: Sequence[Migration]) -> None:
@@ -117,13 +117,13 @@ def migrated_once() -> Iterator[None]:
 
 @pytest.fixture
 def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a new store take each step from the first on, as outside of tests."""
+    """Let a new store run every migration, as in production."""
     monkeypatch.setattr("alertd.store.store.migrate", migrate)
 
 
 @pytest.fixture(autouse=True)
 def own_logging() -> Iterator[None]:
-    """Put logging back as it was: a stream that a test captured is closed after it."""
+    """Restore logging after each test, because streams that a test captured are closed after it."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     yield
@@ -135,12 +135,12 @@ def own_logging() -> Iterator[None]:
 
 @pytest.fixture
 def unused_tcp_port() -> int:
-    """In place of pytest-asyncio's, whose port may be taken before it is used."""
+    """Replace pytest-asyncio's fixture, whose port may be taken before it is used."""
     return free_port()
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    """A PostgreSQL server, started when the first test asks for it."""
+    """A PostgreSQL server, started for the first test that needs it."""
     with running_server() as server:
         yield server

@@ -1,7 +1,7 @@
 """
-A Slack on loopback for tests: channels, threads, history and metadata, limits as documented, and faults on demand.
+A fake Slack on loopback: channels, threads, history, metadata, documented limits, and faults on demand.
 
-It shares no code with alertd: what it refuses, Slack's documents say is refused.
+It shares no code with alertd: it refuses what Slack's documentation says is refused.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ EPOCH = 1_768_046_700
 
 @dataclass(slots=True, kw_only=True)
 class SlackChannel:
-    """A conversation and what stands in it."""
+    """A conversation and its messages."""
 
     name: str
     is_private: bool = False
@@ -36,10 +36,10 @@ class SlackChannel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What happens to one post in place of the ordinary answer; without a status the connection is cut."""
+    """What happens to one request instead of the normal answer; without a status the connection is cut."""
 
     is_accepted: bool = False
-    """The message appears all the same."""
+    """Whether the message is posted anyway."""
     status: int | None = None
     body: bytes = b""
     content_type: str = "application/json"
@@ -48,12 +48,12 @@ class Fault:
 
 
 def refusal(code: str, status: int = 200, **more: object) -> Fault:
-    """An answer with `ok: false`."""
+    """Return an answer with `ok: false`."""
     return Fault(status=status, body=json.dumps({"ok": False, "error": code, **more}).encode())
 
 
 class SlackDouble:
-    """The server; `async with SlackDouble() as slack`."""
+    """The server; use `async with SlackDouble() as slack`."""
 
     def __init__(self) -> None:
         self.channels = {
@@ -71,7 +71,7 @@ class SlackDouble:
         self.webhook_posts: list[dict[str, Any]] = []
         self.page_size = 100
         self.takes_charts = True
-        """False is a workspace that does not know the block."""
+        """False for a workspace that does not support the chart block."""
         self._ts = EPOCH
         self._hanging = asyncio.Event()
         application = web.Application()
@@ -95,7 +95,7 @@ class SlackDouble:
         await self._server.close()
 
     def _add_routes(self, application: web.Application) -> None:
-        """Take more routes before the server starts."""
+        """Add more routes before the server starts."""
 
     @property
     def base_url(self) -> str:
@@ -106,7 +106,7 @@ class SlackDouble:
         return str(self._server.make_url(HOOK_PATH))
 
     def shown(self, name: str = "finops") -> list[dict[str, Any]]:
-        """What a member of the channel sees, threads included, oldest first."""
+        """Return the messages that a member of the channel sees, threads included, oldest first."""
         return next(channel.messages for channel in self.channels.values() if channel.name == name)
 
     async def _auth_test(self, request: web.Request) -> web.StreamResponse:
@@ -135,10 +135,10 @@ class SlackDouble:
         self.calls.append(("chat.update", arguments))
         if self.faults:
             return await self._break(request, self.faults.popleft())
-        channel = self.channels.get(arguments["channel"])  # unlike chat.postMessage it takes no names
+        channel = self.channels.get(arguments["channel"])  # unlike chat.postMessage it accepts no names
         if channel is None:
             return _answer(error="channel_not_found")
-        # An empty list takes the old blocks away: https://docs.slack.dev/reference/methods/chat.update
+        # An empty list removes the old blocks: https://docs.slack.dev/reference/methods/chat.update
         given = arguments if arguments.get("blocks") else {k: v for k, v in arguments.items() if k != "blocks"}
         if problem := self._problem(channel, given):
             return problem
@@ -278,7 +278,7 @@ class SlackDouble:
 
 
 def has_chart(arguments: dict[str, Any]) -> bool:
-    """Whether a message has a chart of Slack's own."""
+    """Return whether a message has a native Slack chart."""
     return any(block["type"] == "data_visualization" for block in arguments.get("blocks", []))
 
 

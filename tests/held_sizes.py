@@ -1,4 +1,4 @@
-"""How many entries the collections have that objects of alertd hold."""
+"""Count the entries of the collections that alertd's objects hold."""
 
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
@@ -16,9 +16,9 @@ def _attributes(holder: object) -> Iterator[tuple[str, object]]:
 
 def sizes(root: object) -> Counter[str]:
     """
-    Return how many entries the collections have that alertd's objects hold, by class and attribute.
+    Return the number of entries in the collections that alertd's objects hold, by class and attribute.
 
-    What the core's values are made of is left out: they are read from the store anew each day, which has its retention.
+    Objects of the core are not searched: they are read from the store again each day, and its retention limits them.
     """
     found: Counter[str] = Counter()
     seen: set[int] = set()

@@ -1,4 +1,4 @@
-"""Months of made spend by day, one kind per function: what forecasts are measured on and tested with."""
+"""Months of synthetic daily spend, one kind per function, on which forecasts are measured and tested."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 BEFORE, MONTH = 35, 30
-"""Days of history before the month, and of the month."""
+"""Number of days of history before the month, and of the month."""
 
 
 def _noise(random: np.random.Generator, groups: int, sigma: float = 0.15) -> Floats:
@@ -16,25 +16,25 @@ def _noise(random: np.random.Generator, groups: int, sigma: float = 0.15) -> Flo
 
 
 def _workdays(random: np.random.Generator, groups: int, weekend: float = 0.25) -> Floats:
-    """Return the rhythm of the week, each group with its own first day."""
+    """Return the weekly rhythm, in which each group has its own first day of the week."""
     day = np.arange(BEFORE + MONTH)[:, None] + random.integers(0, 7, (1, groups))
     return np.where(day % 7 < 5, 1.0, weekend)
 
 
 def _since(random: np.random.Generator, groups: int) -> Floats:
-    """Return the share of each day after some hour of the first half of the month."""
+    """Return the share of each day that follows a random time in the first half of the month."""
     start = BEFORE + random.uniform(2, 14, (1, groups))
     share: Floats = np.clip(np.arange(BEFORE + MONTH)[:, None] + 1 - start, 0, 1)
     return share
 
 
 def steady(random: np.random.Generator, groups: int) -> Floats:
-    """GPUs that run all month: the same amount each day."""
+    """GPUs that run all month and cost the same every day."""
     return np.repeat(random.uniform(10, 200, (1, groups)), BEFORE + MONTH, axis=0)
 
 
 def noisy(random: np.random.Generator, groups: int) -> Floats:
-    """Nothing but noise around one level."""
+    """Noise around a constant level."""
     days: Floats = 100 * _noise(random, groups)
     return days
 
@@ -60,14 +60,14 @@ def growth(random: np.random.Generator, groups: int) -> Floats:
 
 
 def decline(random: np.random.Generator, groups: int) -> Floats:
-    """The same, shrinking."""
+    """A product that shrinks by 1.2 % a day, with weekends."""
     day = np.arange(BEFORE + MONTH)[:, None]
     days: Floats = llm_rhythm(random, groups) * np.exp(-0.012 * day)
     return days
 
 
 def spikes(random: np.random.Generator, groups: int) -> Floats:
-    """Weekdays and weekends, with a single dear day now and then."""
+    """Weekdays and weekends, with an occasional expensive day."""
     size = (BEFORE + MONTH, groups)
     return 100 * _noise(random, groups) * _workdays(random, groups) + (random.random(size) < 0.03) * random.uniform(
         500, 1500, size
@@ -75,18 +75,18 @@ def spikes(random: np.random.Generator, groups: int) -> Floats:
 
 
 def gpu_left_on(random: np.random.Generator, groups: int) -> Floats:
-    """A second GPU of one to four times the base, left on from some hour of the first half of the month."""
+    """A second GPU of one to four times the base cost, left on from a time in the first half of the month."""
     base = 30 * _noise(random, groups, 0.08)
     return base + random.uniform(30, 120, (1, groups)) * _since(random, groups)
 
 
 def fleet_stopped(random: np.random.Generator, groups: int) -> Floats:
-    """A fleet of which 70 % is stopped at some hour of the first half of the month."""
+    """A fleet of which 70 % is stopped at a time in the first half of the month."""
     return 500 * _noise(random, groups, 0.03) * (1 - 0.7 * _since(random, groups))
 
 
 def on_and_off(random: np.random.Generator, groups: int) -> Floats:
-    """GPUs that are switched on for days and off for days, without a plan."""
+    """GPUs that are on for some days and off for others, at random."""
     size = (BEFORE + MONTH, groups)
     switched = np.cumsum(random.random(size) < 0.25, axis=0) % 2 == 1
     days: Floats = 5 + 100 * switched.astype(np.float64)
@@ -94,7 +94,7 @@ def on_and_off(random: np.random.Generator, groups: int) -> Floats:
 
 
 def doubled(random: np.random.Generator, groups: int) -> Floats:
-    """Weekdays and weekends whose level doubles on some day, before the month or in it."""
+    """Weekdays and weekends whose level doubles on a random day before or in the month."""
     day = np.arange(BEFORE + MONTH)[:, None]
     return llm_rhythm(random, groups) * np.where(day < random.integers(20, 60, (1, groups)), 1, 2)
 
@@ -115,5 +115,5 @@ KINDS: dict[str, Callable[[np.random.Generator, int], Floats]] = {
 
 
 def made_month(kind: str, *, groups: int = 200, seed: int = 7) -> Floats:
-    """Return spend in USD by day: BEFORE days and then MONTH days, a column for each group."""
+    """Return daily spend in USD: a row for each of BEFORE + MONTH days, a column for each group."""
     return KINDS[kind](np.random.default_rng(seed), groups)

@@ -1,4 +1,4 @@
-"""A mail server on loopback for tests: aiosmtpd with TLS, logins and faults on demand."""
+"""A fake mail server on loopback: aiosmtpd with TLS, logins and faults on demand."""
 
 import asyncio
 import ssl
@@ -20,7 +20,7 @@ PASSWORD = "canary-smtp-password"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedMail:
-    """One mail accepted."""
+    """One accepted mail."""
 
     recipients: tuple[str, ...]
     content: bytes
@@ -35,16 +35,16 @@ class ReceivedMail:
 
 @dataclass(slots=True, kw_only=True)
 class MailDouble:
-    """The server; `async with MailDouble() as mail`. Replies by command replace the ordinary ones."""
+    """The server; use `async with MailDouble() as mail`. `replies` override the normal ones."""
 
     tls: ssl.SSLContext | None = None
     is_implicit_tls: bool = False
     needs_login: bool = False
     replies: dict[str, str] = field(default_factory=dict)
-    """RCPT, MAIL or DATA (after the dot) to a reply, or to "cut" or "hang"."""
+    """RCPT, MAIL or DATA (the reply after the final dot) to a reply, or to "cut" or "hang"."""
     received: list[ReceivedMail] = field(default_factory=list)
     logins: list[bool] = field(default_factory=list)
-    """For each login tried, whether the connection was encrypted."""
+    """For each attempted login, whether the connection was encrypted."""
     _server: asyncio.Server | None = None
     _connections: list[SMTP] = field(default_factory=list)
     _hanging: asyncio.Event = field(default_factory=asyncio.Event)
@@ -52,7 +52,7 @@ class MailDouble:
     async def __aenter__(self) -> Self:
         def protocol() -> SMTP:
             with warnings.catch_warnings():
-                # It warns of logins without STARTTLS, not knowing that the listener is encrypted itself.
+                # It warns of logins without STARTTLS, because it does not know that the listener is encrypted.
                 warnings.simplefilter("ignore", UserWarning)
                 connection = SMTP(
                     self,
@@ -80,7 +80,7 @@ class MailDouble:
         for connection in self._connections:
             if isinstance(connection.transport, asyncio.Transport):
                 connection.transport.abort()
-        # Aborted transports say so to their protocols in the loop's next rounds.
+        # Aborted transports notify their protocols in the loop's next iterations.
         for _ in range(5):
             await asyncio.sleep(0)
 
@@ -136,10 +136,10 @@ def _is_encrypted(server: SMTP) -> bool:
 @asynccontextmanager
 async def scripted_server(replies: dict[str, str], *, greeting: str = "220 mail.test") -> AsyncIterator[int]:
     """
-    Run a server that answers each command by its first word, and is neither polite nor right; yields its port.
+    Run a server that answers each command by its first word, even in violation of SMTP; yield its port.
 
     Args:
-        replies: Command ("." for the final dot) to reply; "cut" closes; what is not listed gets "250 OK".
+        replies: Command ("." for the final dot) to reply; "cut" closes the connection. Other commands get "250 OK".
     """
     conversations: list[asyncio.Task[None]] = []
 

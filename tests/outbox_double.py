@@ -1,4 +1,4 @@
-"""An outbox in memory, scripted notifiers, and an event loop whose waits take no time."""
+"""An in-memory outbox, scripted notifiers, and an event loop whose waits take no time."""
 
 import asyncio
 import selectors
@@ -27,11 +27,11 @@ CUT, BUSY, INVITE = Unknown("cut"), NotSent("busy"), ConfigurationRefused("invit
 DELIVERED, SENDING, UNKNOWN = EntryState.DELIVERED, EntryState.SENDING, EntryState.UNKNOWN
 
 Run = Callable[[Coroutine[object, object, object]], object]
-"""Runs a test's coroutine."""
+"""A function that runs a test's coroutine."""
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """Instead of waiting, move the loop's clock on."""
+    """Advances the loop's clock instead of waiting."""
 
     def __init__(self, loop: "JumpingLoop") -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class _JumpingSelector(selectors.DefaultSelector):
 
 
 class JumpingLoop(asyncio.SelectorEventLoop):
-    """A loop without waits: its clock jumps to the next timer. Whatever waits without a timer for ever is an error."""
+    """A loop without waits: its clock jumps to the next timer. Waiting forever without a timer is an error."""
 
     def __init__(self) -> None:
         self.now_s = _BEGIN_S
@@ -57,12 +57,12 @@ class JumpingLoop(asyncio.SelectorEventLoop):
 
 
 def wall_clock() -> datetime:
-    """The wall clock of a test: NOW when the loop began, moving with the loop."""
+    """Return the wall clock of a test: NOW at the loop's start, advancing with the loop."""
     return NOW + timedelta(seconds=asyncio.get_running_loop().time() - _BEGIN_S)
 
 
 def elapsed_s() -> int:
-    """Whole seconds since the loop began."""
+    """Return whole seconds since the loop's start."""
     return int(asyncio.get_running_loop().time() - _BEGIN_S)
 
 
@@ -74,7 +74,7 @@ def run_jumping(main: Coroutine[object, object, _T]) -> _T:
 
 @dataclass(slots=True)
 class MemoryOutbox:
-    """Compare-and-set as a real store does it; `broken` says at which of its calls it fails."""
+    """An outbox in memory with the compare-and-set of a real store; `broken` decides which calls fail."""
 
     entries: dict[int, OutboxEntry] = field(default_factory=dict)
     threads: dict[str, str] = field(default_factory=dict)
@@ -137,11 +137,11 @@ Step = Outcome | Exception | Literal["hang"]
 
 
 class _NoConfig(BaseModel):
-    """Nothing to configure."""
+    """A configuration without fields."""
 
 
 class ScriptedNotifier:
-    """Answers as its script says, then always `Delivered`; insists that the claim is stored before it is called."""
+    """Returns or raises the steps of its script, then always `Delivered`; asserts that the claim was stored before."""
 
     Config: ClassVar[type[BaseModel]] = _NoConfig
     deadline: ClassVar[timedelta] = timedelta(seconds=30)
@@ -160,8 +160,9 @@ class ScriptedNotifier:
         self._recipients = recipients
         self.can_look_up = lookups is not None
         self.sent: list[tuple[int, str]] = []
-        self.asked_since: list[datetime] = []
         """(second, key) of each attempt."""
+        self.asked_since: list[datetime] = []
+        """The *since* of each lookup."""
         self.envelopes: list[Envelope] = []
         self.asked: list[tuple[int, str]] = []
 
@@ -193,20 +194,20 @@ class ScriptedNotifier:
 
 
 class PacedNotifier(ScriptedNotifier):
-    """One message a second, as Slack asks for."""
+    """Sends at most one message a second, like Slack's limit."""
 
     pace: ClassVar[timedelta] = timedelta(seconds=1)
 
 
 class EditingNotifier(ScriptedNotifier):
-    """Edits by a script of its own; what is only sent goes the usual way."""
+    """Can edit messages, with a separate script for edits."""
 
     def __init__(self, outbox: MemoryOutbox, *edits: Outcome, **more: object) -> None:
         super().__init__(outbox, **more)  # type: ignore[arg-type]
         self.can_edit = True
         self._edits = list(edits)
         self.edited: list[tuple[int, str]] = []
-        """(second, ref of the message that was replaced)."""
+        """(second, ref of the edited message) of each edit."""
 
     async def edit(self, envelope: Envelope) -> Outcome:
         self.edited.append((elapsed_s(), envelope.edits))
@@ -222,7 +223,7 @@ def worker(
     write_anew: Callable[[OutboxEntry, datetime], Awaitable[OutboxEntry]] | None = None,
     withhold: Withhold | None = None,
 ) -> Delivery:
-    """A delivery over the double, with half jitter."""
+    """Return a delivery over the in-memory outbox, with a jitter of 0.5."""
     return Delivery(
         outbox=outbox,
         notifiers=notifiers,
@@ -236,19 +237,19 @@ def worker(
 
 
 async def run_for(delivery: Delivery, seconds: float) -> None:
-    """Let the worker run for so long, then stop it."""
+    """Run the worker for this long, then stop it."""
     stop = asyncio.Event()
     asyncio.get_running_loop().call_later(seconds, stop.set)
     await delivery.run(stop)
 
 
 def outbox_of(*entries: OutboxEntry) -> MemoryOutbox:
-    """An outbox that holds these."""
+    """Return an outbox with these entries."""
     outbox = MemoryOutbox()
     outbox.add(*entries)
     return outbox
 
 
 def of_alert(number: int, alert: str, **parts: object) -> OutboxEntry:
-    """Entry *number*, which speaks of an alert."""
+    """Return entry *number*, which is about *alert*."""
     return entry(number, group=alert, fingerprints=(alert,), **parts)

@@ -1,8 +1,8 @@
 """
-A PostgreSQL server of the tests' own: made in a temporary folder, reached by a Unix socket, gone afterwards.
+A PostgreSQL server for tests, in a temporary folder, reached by a Unix socket and removed afterwards.
 
-It keeps nothing over a crash of the machine (fsync is off): the daemon's promises are tested against crashes of
-processes and connections. Its collation is a language's, as most people's is, and not that of bytes.
+It does not survive a crash of the machine (fsync is off by default): the daemon's guarantees are tested against
+crashes of processes and connections. Its collation is that of a language, as in most installations, not of bytes.
 """
 
 import ctypes
@@ -32,13 +32,13 @@ _SETTINGS = {
     "shared_buffers": "32MB",
     "autovacuum": "off",
 }
-"""The driver must turn synchronous_commit on by itself, whatever is set."""
+"""Server settings. The driver itself must turn synchronous_commit on, whatever is set here."""
 PASSWORD = "canary-database-password"
 USER = "alertd"
 
 
 def find_programs() -> Path | None:
-    """Return the folder with `initdb` and `postgres`, the newest where there are several."""
+    """Return the folder with `initdb` and `postgres`, of the newest version; None if there is none."""
     folders = [*sorted(_HOMES[0].glob("*/bin"), reverse=True), *_HOMES[1:]]
     found = shutil.which("initdb")
     folders += [Path(found).parent] if found else []
@@ -53,18 +53,18 @@ class PostgresServer:
         self._numbers = count(1)
 
     def url(self, database: str, *, user: str = USER) -> str:
-        """Return an ALERTD_DATABASE_URL; nobody asks for the password in it, and nobody may be shown it."""
+        """Return an ALERTD_DATABASE_URL; its password is not checked, and must never be displayed."""
         return f"postgresql://{user}:{PASSWORD}@/{database}?host={self.folder}"
 
     @contextmanager
     def database(self, options: str = "") -> Iterator[str]:
-        """Make an empty database for a while; yield its URL."""
+        """Create an empty database for the block; yield its URL."""
         name = self.create(options)
         yield self.url(name)
         self.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def create(self, options: str = "") -> str:
-        """Make an empty database that stays as long as the server; return its name."""
+        """Create an empty database that exists as long as the server; return its name."""
         name = f"test{next(self._numbers)}"
         self.run(f"CREATE DATABASE {name} TEMPLATE template0 {options}")
         return name
@@ -76,7 +76,7 @@ class PostgresServer:
             return cursor.fetchall() if cursor.description else []
 
     def cut(self, url: str, *, but: str = "") -> int:
-        """End every session in a database, as a failover does; return how many."""
+        """End every session in a database, as a failover does; return the number of sessions."""
         sql = (
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
             f"WHERE datname = '{name_of(url)}' AND pid <> pg_backend_pid() {but}"
@@ -91,7 +91,7 @@ def name_of(url: str) -> str:
 
 @contextmanager
 def running_server(*, is_durable: bool = False) -> Iterator[PostgresServer]:
-    """Start a server and stop it afterwards; skip the test where there is none to start."""
+    """Run a server for the block; skip the test if PostgreSQL is not installed."""
     programs = find_programs()
     if programs is None:
         pytest.skip("needs PostgreSQL")
@@ -135,7 +135,7 @@ def running_server(*, is_durable: bool = False) -> Iterator[PostgresServer]:
 
 
 def _end_with_parent() -> None:
-    """Have the kernel end the server with the tests, also where these are killed."""
+    """Have the kernel end the server when the test process ends, even if it is killed."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
 
 

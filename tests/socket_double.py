@@ -1,4 +1,4 @@
-"""A Slack with Socket Mode: it hands out addresses, takes WebSocket connections, and sends what people press."""
+"""A fake Slack with Socket Mode: it gives out addresses, accepts WebSocket connections, and sends interactions."""
 
 import asyncio
 import json
@@ -12,12 +12,12 @@ APP_TOKEN = "xapp-canary-app-token"
 
 
 class SocketSlackDouble(SlackDouble):
-    """`press` and `type_command` act for a person and return when the app has confirmed."""
+    """A Slack whose `press` and `type_command` act as a person and return when the app has confirmed."""
 
     def __init__(self) -> None:
         super().__init__()
         self.whispers: list[tuple[str, str]] = []
-        """(user, text) of what was shown to one person alone."""
+        """(user, text) of each ephemeral message."""
         self.opened = 0
         self._sockets: list[web.WebSocketResponse] = []
         self._confirmed: dict[str, asyncio.Event] = {}
@@ -62,7 +62,7 @@ class SocketSlackDouble(SlackDouble):
     async def press(
         self, action: dict[str, Any], *, user: str = "U0000DANA", team: str = TEAM, times: int = 1, ts: str = "1.0"
     ) -> None:
-        """Press a button; more than once is the same press, delivered again."""
+        """Press a button once; with *times* above 1 the same press is delivered repeatedly."""
         self._count += 1
         payload = {
             "type": "block_actions",
@@ -76,7 +76,7 @@ class SocketSlackDouble(SlackDouble):
             await self._send("interactive", payload, f"press-{self._count}-{number}")
 
     async def type_command(self, text: str, *, user: str = "U0000DANA", team: str = TEAM) -> None:
-        """Type `/alertd` with a text behind it."""
+        """Send the command `/alertd` followed by *text*."""
         self._count += 1
         payload = {"command": "/alertd", "text": text, "user_id": user, "user_name": "dana", "team_id": team}
         await self._send("slash_commands", {**payload, "channel_id": "C0000FINOPS"}, f"command-{self._count}")

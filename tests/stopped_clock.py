@@ -1,10 +1,10 @@
-"""Commands at a given moment: the one place that asks for the time says it, and nothing else is touched."""
+"""Run commands at a given time, by replacing only the function that reads the clock."""
 
 from datetime import datetime
 
 import pytest
 
-# These hold on to the clock when they are imported: it must be the real one.
+# These modules bind the clock when they are imported: it must be the real one.
 import alertd.daemon.checked_time
 import alertd.daemon.poll
 import alertd.daemon.receivers
@@ -15,5 +15,5 @@ import alertd.notify.slack.errors  # noqa: F401
 
 
 def stop_clock(monkeypatch: pytest.MonkeyPatch, at: datetime) -> None:
-    """Let commands of this process see *at*; freezegun would look through a thousand modules for each test."""
+    """Make commands of this process see *at*; freezegun would search a thousand modules for each test."""
     monkeypatch.setattr("alertd.clock.utc_now", lambda: at)

@@ -1,9 +1,9 @@
 """
-The clocks of a system that stands under a test's control: the wall clock and the one that never steps, apart.
+The clocks of a system under a test's control: the wall clock and, separately, the clocks that never step.
 
-It is handed to what takes an `alertd.clock.Clock`, so nothing is patched. True time goes by with `pass_time`; the wall
-clock shows it with an error that `wall_off` sets at any moment. A suspended system loses monotonic time, and a virtual
-machine that was saved and resumed loses the time of both clocks that never step.
+It is passed to code that takes an `alertd.clock.Clock`, so nothing is patched. `pass_time` advances the true time; the
+wall clock deviates from it by `wall_off`. In a suspended system the monotonic clock stops; in a virtual machine that is
+saved and resumed both clocks that never step do.
 """
 
 import asyncio
@@ -19,21 +19,21 @@ T = TypeVar("T")
 
 @dataclass(slots=True, kw_only=True)
 class VirtualClock:
-    """One system's clocks, and the true time that the rest of the world has."""
+    """One system's clocks, and the true time of the rest of the world."""
 
     true: datetime = START
-    """What the billing API, receivers and a database elsewhere go by."""
+    """The time of the billing API, of receivers and of a database on another machine."""
     wall_off: timedelta = timedelta()
-    """How far the system's wall clock is ahead of it."""
+    """How far the system's wall clock is ahead of the true time."""
     lost_elapsed: timedelta = timedelta()
-    """Time that the clock did not see which counts suspended time."""
+    """Time that even the clock that counts suspended time did not see."""
     suspended: timedelta = timedelta()
     moves: Mapping[int, timedelta] = field(default_factory=dict)
-    """Number of a moment, from 0, to how far the wall clock is off from then on."""
+    """Number of a moment, from 0, to the value of `wall_off` from then on."""
     freezes: Mapping[int, timedelta] = field(default_factory=dict)
-    """Number of a moment to how long the process is frozen before it."""
+    """Number of a moment to how long the process is frozen before that moment."""
     moments: int = 0
-    """How often any of the clocks was looked at or, under `run_stepped`, a task went on behind an await."""
+    """How often a clock was read or, under `run_stepped`, a task was started or resumed."""
     frozen: timedelta = timedelta()
     began: datetime = field(default=START, init=False)
 
@@ -41,21 +41,21 @@ class VirtualClock:
         self.began = self.true
 
     def wall(self) -> datetime:
-        """Return the wall clock."""
+        """Return the time of the wall clock."""
         self.pass_moment()
         return self.true + self.wall_off
 
     def elapsed_s(self) -> float:
-        """Return the seconds since the start, suspended ones included."""
+        """Return the seconds of the clock that counts suspended time; it begins at a million."""
         self.pass_moment()
         return 1e6 + (self.true - self.began - self.lost_elapsed).total_seconds()
 
     def monotonic_s(self) -> float:
-        """Return the seconds since the start, suspended ones left out."""
+        """Return the seconds of the clock that does not count suspended time."""
         return self.elapsed_s() - self.suspended.total_seconds()
 
     def pass_moment(self) -> None:
-        """Count a moment at which the clocks may be seen, and do to them what is to be done at it."""
+        """Count a moment at which the clocks may be read, and apply the move and freeze that are planned for it."""
         self.wall_off = self.moves.get(self.moments, self.wall_off)
         if by := self.freezes.get(self.moments):
             self.true += by
@@ -63,22 +63,22 @@ class VirtualClock:
         self.moments += 1
 
     def pass_time(self, by: timedelta) -> None:
-        """Let time go by while everything runs, or while the process is frozen: the clocks cannot tell."""
+        """Advance the time while everything runs or the process is frozen, which the clocks do not distinguish."""
         self.true += by
 
     def suspend(self, by: timedelta) -> None:
-        """Let time go by while the system sleeps."""
+        """Advance the time while the system is suspended."""
         self.true += by
         self.suspended += by
 
     def resume_saved(self, by: timedelta) -> None:
-        """Let time go by for everybody but this system, whose wall clock is put right when it comes back."""
+        """Advance the time while this system is saved; its wall clock is corrected when it resumes."""
         self.true += by
         self.lost_elapsed += by
 
 
 class _Stepped(Coroutine[Any, Any, T]):
-    """A coroutine that says when it begins and each time it goes on behind an await."""
+    """A coroutine that calls *on_step* when it starts and each time it is resumed after an await."""
 
     def __init__(self, inner: Coroutine[Any, Any, T], on_step: Callable[[], None]) -> None:
         self._inner, self._on_step = inner, on_step
@@ -100,9 +100,9 @@ class _Stepped(Coroutine[Any, Any, T]):
 
 async def run_stepped(clock: VirtualClock, main: Coroutine[Any, Any, T]) -> T:
     """
-    Run a coroutine so that each await of it, and of every task that it starts, is a moment of a clock.
+    Run a coroutine so that each of its steps, and of every task that it starts, is a moment of the clock.
 
-    Where the clock freezes the process the loop's own time, by which every deadline counts, jumps with it.
+    When the clock freezes the process, the loop's own time, on which all deadlines are based, jumps too.
     """
     loop = asyncio.get_running_loop()
 

@@ -1,5 +1,5 @@
 """
-The words that alertd does not use, and where people read its text.
+The words that alertd does not use, and the texts that people read.
 `python -m tests.words` prints every text that uses one.
 """
 
@@ -21,7 +21,7 @@ LIST = ROOT / "tests" / "words.txt"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A text that uses a word, and where."""
+    """A text that uses one of the words, and its place."""
 
     place: str
     text: str
@@ -29,13 +29,13 @@ class Found:
     instead: str
 
     def __str__(self) -> str:
-        """Return one line: place, word, what to write, and the text."""
+        """Return two lines: place, word and what to write instead; then the text."""
         return f"{self.place}: {self.word!r}; write: {self.instead}\n    {self.text}"
 
 
 @cache
 def rules() -> tuple[tuple[re.Pattern[str], str], ...]:
-    """The expressions of the list, each with what to write instead."""
+    """Return the expressions of the list, each with what to write instead."""
     lines = [line for line in LIST.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
     pairs = (line.rsplit(" -> ", 1) for line in lines)
     return tuple((re.compile(pattern, re.IGNORECASE), instead) for pattern, instead in pairs)
@@ -50,7 +50,7 @@ def find(place: str, text: str) -> Iterator[Found]:
 
 
 def paragraphs(path: Path, text: str) -> Iterator[tuple[str, str]]:
-    """Yield the paragraphs of a document with their places; a sentence may go over several lines."""
+    """Yield the paragraphs of a document with their places; a sentence may span several lines."""
     name = path.relative_to(ROOT).as_posix()
     line = 1
     for paragraph in re.split(r"(\n\s*\n)", text):
@@ -59,14 +59,14 @@ def paragraphs(path: Path, text: str) -> Iterator[tuple[str, str]]:
 
 
 def shown_of(text: str) -> str:
-    """Blank what a template holds for machines: statements, expressions but for their texts, names in attributes."""
+    """Remove from a template what is not shown: statements, expressions except their strings, names in attributes."""
     text = re.sub(r"\{%.*?%\}|\{#.*?#\}", " ", text)
     text = re.sub(r"\{\{.*?\}\}", lambda found: " ".join(re.findall(r'"([^"]*)"', found[0])), text)
     return re.sub(r'\b(?:id|class|href|for|name|aria-labelledby)="[^"]*"', "", text)
 
 
 def documents() -> Iterator[tuple[str, str]]:
-    """Everything that is written for people and is no code."""
+    """Yield the paragraphs of everything that is written for people and is not code."""
     for path in (*DOCUMENTS, ROOT / "CHANGELOG.md"):
         yield from paragraphs(path, without_generated(path.read_text(encoding="utf-8")))
     for folder, pattern in (("alertd", "*.yaml"), ("deploy", "*"), ("alertd/web/templates", "*.html")):
@@ -78,7 +78,7 @@ def documents() -> Iterator[tuple[str, str]]:
 
 
 def command_help() -> Iterator[tuple[str, str]]:
-    """The --help of every command, paragraph by paragraph."""
+    """Yield the --help of every command by paragraph."""
 
     def of(command: click.Command, name: str) -> Iterator[tuple[str, str]]:
         context = click.Context(command, info_name=name, max_content_width=100)
@@ -95,7 +95,7 @@ def command_help() -> Iterator[tuple[str, str]]:
 
 
 def strings(path: Path) -> Iterator[tuple[str, str]]:
-    """The strings of a module that may be shown: no docstring, and no single word of a program."""
+    """Yield the strings of a module that may be shown: no docstrings, and no single lower-case words."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     docstrings = {
         id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
@@ -109,13 +109,13 @@ def strings(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def room_of(path: Path) -> str:
-    """The room of a module; `root` for what lies in none."""
+    """Return the room of a module; `root` if it is in none."""
     parts = path.relative_to(ROOT / "alertd").parts
     return "root" if len(parts) == 1 else ".".join(parts[: 2 if parts[0] == "core" and len(parts) > 2 else 1])
 
 
 def rooms() -> dict[str, list[Path]]:
-    """The modules of the package by room."""
+    """Return the modules of the package by room."""
     found: dict[str, list[Path]] = {}
     for path in sorted((ROOT / "alertd").rglob("*.py")):
         found.setdefault(room_of(path), []).append(path)
@@ -123,7 +123,7 @@ def rooms() -> dict[str, list[Path]]:
 
 
 def in_room(room: str) -> list[Found]:
-    """What the strings of a room use of the list."""
+    """Return the words of the list that the strings of a room use."""
     return [found for path in rooms()[room] for place, text in strings(path) for found in find(place, text)]
 
 
