@@ -1,1 +1,1 @@
-"""The pure core: bills, spend, rules, the life of an alert. No I/O, no clock, no log, no environment."""
+"""The pure core: bills, spend, rules, the lifecycle of alerts. No I/O, clock, logging or environment."""

@@ -1,11 +1,12 @@
 """
-What a person may have done about an alert: stop the instance behind it, or start that again; and the request's life.
+Actions that people may request for an alert, and the lifecycle of a request: stop the alert's instance, or start it
+again.
 
     requested -> calling -> stopping (starting) -> done | failed | unknown
 
-`calling` is stored before the first byte leaves. What is found in it later may have been called, so it is never called
-again: only the instance's state, read back, says what came of it. A request is done when the API says so, and never
-otherwise. Pure: it calls nobody, and the clock is an argument.
+`calling` is stored before the first byte is sent. A request found in that state later may have been sent, so it is
+never sent again: the instance's state, read from the API, decides its outcome. A request is done only when the API says
+so. Pure: nothing is called here, and the time is an argument.
 """
 
 from collections.abc import Iterable
@@ -18,46 +19,46 @@ from alertd.core.money import Usd, format_usd
 from alertd.core.words import format_count, format_instant
 
 CONFIRMED_WITHIN = timedelta(minutes=15)
-"""A call that is neither confirmed nor refused for so long is `unknown`; a request that waited longer is not called."""
+"""A call neither confirmed nor refused within this time is `unknown`; a request that waited longer is not called."""
 UNDO_WITHIN = timedelta(hours=1)
-"""So long whoever stopped an instance may start it again."""
+"""How long the person who stopped an instance may start it again."""
 
 
 class Verb(StrEnum):
-    """What is asked for."""
+    """What is requested."""
 
     STOP = "stop"
     START = "start"
 
 
 class ActionState(StrEnum):
-    """Where a request is in its life."""
+    """The state of a request."""
 
     REQUESTED = "requested"
     CALLING = "calling"
     STOPPING = "stopping"
-    """Taken, or nobody knows: the instance's state is read until it says so."""
+    """The call was accepted, or its outcome is unclear: the instance's state is read until it confirms the stop."""
     STARTING = "starting"
-    """The same of a start."""
+    """The same for a start."""
     DONE = "done"
     FAILED = "failed"
     UNKNOWN = "unknown"
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing comes after it."""
+        """Whether no other state can follow."""
         return self in {ActionState.DONE, ActionState.FAILED, ActionState.UNKNOWN}
 
 
 _WAITING = {Verb.STOP: ActionState.STOPPING, Verb.START: ActionState.STARTING}
 _CONFIRMING = {Verb.STOP: frozenset({"exited", "removed"}), Verb.START: frozenset({"running"})}
-"""The instance's states by which the API says that it is done."""
+"""The instance states that confirm a request."""
 _PAST = {Verb.STOP: "stopped", Verb.START: "started"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """An action of the rules file: what may be asked for, in which accounts, and who may press in Slack."""
+    """An action of the rules file: in which accounts it may be requested, and who may use its button in Slack."""
 
     name: str
     accounts: frozenset[str]
@@ -67,75 +68,75 @@ class Action:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionRequest:
-    """One request; replaced at each step of its life."""
+    """One request; replaced at each change of its state."""
 
     id: str
     verb: Verb
     action: str
-    """Its name in the rules file."""
+    """The action's name in the rules file."""
     fingerprint: str
-    """The alert about which it was asked for."""
+    """The alert for which it was requested."""
     account: str
     owner: str
     """The instance's id."""
     name: str
-    """What people call it; its id where it has no name."""
+    """The instance's name for people; its id if it has no name."""
     by: str
-    """Who asked, for people."""
+    """Who requested it, for people."""
     person: str
-    """The same for alertd: where that name is known, and the name there, as in `slack:U04ABCDEF`."""
+    """The same person for alertd: a system and the person's id in it, as in `slack:U04ABCDEF`."""
     requested_at: datetime
     cost: str = ""
-    """What it had cost when it was asked for, in words."""
+    """What the instance had cost when the request was made, in words."""
     state: ActionState = ActionState.REQUESTED
     called_at: datetime | None = None
     finished_at: datetime | None = None
     detail: str = ""
-    """What is known of its state, a clause in words for people; never anything out of an answer but a status."""
+    """What is known about its state, a clause for people; of the API's answers it quotes only the instance's status."""
 
     @property
     def key(self) -> tuple[str, str]:
-        """Account and instance: only one request of each is open at a time."""
+        """Account and instance: each instance has at most one open request."""
         return self.account, self.owner
 
     @property
     def may_be_undone(self) -> bool:
-        """Whether it has stopped something."""
+        """Whether it has stopped an instance, which may be started again."""
         return self.verb is Verb.STOP and self.state is ActionState.DONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """Have an alert's action done: stop the instance that it is about, or start what was stopped again."""
+    """Carries out an alert's action: stop its instance, or start the stopped instance again."""
 
     id: str
-    """Of the row that it becomes: delivered twice, it is the same one."""
+    """The id of the stored request, so that one delivered twice is stored once."""
     fingerprint: str
-    """Or the beginning of one that no other alert shares."""
+    """The fingerprint or a unique prefix."""
     by: str
     person: str
-    """Who asks, with where that name is known: `slack:U04ABCDEF`."""
+    """The requester's id with the system that knows it: `slack:U04ABCDEF`."""
     action: str = ""
-    """Its name in the rules file; may be empty where the alert has but one."""
+    """The action's name in the rules file; may be empty if the alert has only one."""
     undo: bool = False
-    """Start again what this person stopped."""
+    """Whether to start the instance that this person stopped."""
     episode: int | None = None
-    """The life of the alert that it is about; None for the present one."""
+    """The episode of the alert; None for the current one."""
 
 
 class CallResult(StrEnum):
-    """What became of a call."""
+    """The outcome of a call."""
 
     TAKEN = "taken"
     REFUSED = "refused"
-    """The API said no, or nothing was sent: it has not happened and will not."""
+    """The API refused, or nothing was sent: the call has had no effect and will have none."""
     UNCLEAR = "unclear"
-    """It may have happened: no answer, or one that says neither."""
+    """The call may have had an effect: there was no answer, or it neither accepts nor refuses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallAnswer:
-    """What became of a call, with why in a clause."""
+    """The outcome of a call, with the reason as a clause."""
 
     result: CallResult
     text: str = ""
@@ -143,16 +144,16 @@ class CallAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """What a read of the instance's state said."""
+    """The result of reading the instance's state."""
 
     status: str = ""
-    """As the API has it; empty where it was not learnt."""
+    """The API's status of the instance; empty if it could not be read."""
     text: str = ""
-    """Why it was not learnt, in a clause."""
+    """Why the status could not be read, as a clause."""
 
 
 def begin_call(request: ActionRequest, now: datetime) -> ActionRequest:
-    """Return a request about to be called, to be stored before it is; one that has waited too long is not called."""
+    """Return a request as `calling`, to be stored before the call is made, or as `failed` if it has waited too long."""
     if abs(now - request.requested_at) > CONFIRMED_WITHIN:
         return fail(request, f"not called: it was asked for {format_instant(request.requested_at)}; ask again", now)
     return replace(request, state=ActionState.CALLING, called_at=now)
@@ -167,18 +168,18 @@ def answered(request: ActionRequest, answer: CallAnswer, now: datetime) -> Actio
 
 
 def interrupted(request: ActionRequest, now: datetime) -> ActionRequest:
-    """Return a request that was found `calling`: nobody knows whether the call was made."""
+    """Return a request that was found `calling`, for which it is unknown whether the call was made."""
     text = "alertd ended during the call; whether it was made is not known"
     return answered(request, CallAnswer(result=CallResult.UNCLEAR, text=text), now)
 
 
 def fail(request: ActionRequest, why: str, now: datetime) -> ActionRequest:
-    """Return a request of which is certain that nothing came."""
+    """Return a request that certainly had no effect, as failed."""
     return replace(request, state=ActionState.FAILED, finished_at=now, detail=why)
 
 
 def seen(request: ActionRequest, sight: Sight, now: datetime) -> ActionRequest:
-    """Return a request after the instance's state was read: done where the API says so, unknown when time is over."""
+    """Return a request after a read of the instance's state: done if that confirms it, unknown after the time limit."""
     if sight.status in _CONFIRMING[request.verb]:
         text = f"{_PAST[request.verb]}: the API says {sight.status}"
         return replace(request, state=ActionState.DONE, finished_at=now, detail=text)
@@ -192,27 +193,27 @@ def seen(request: ActionRequest, sight: Sight, now: datetime) -> ActionRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """An action as a message offers it."""
+    """An action offered in a message."""
 
     verb: Verb
     action: str
-    """Its name in the rules file."""
+    """The action's name in the rules file."""
     name: str
-    """The instance, as people call it."""
+    """The instance's name for people."""
     consequences: tuple[str, ...]
-    """What whoever asks should know first, a sentence each."""
+    """What the requester should know beforehand, one sentence each."""
     request: str = ""
-    """The stop that a start takes back."""
+    """The id of the stop request that a start undoes; empty for a stop."""
 
 
 def consequences(hardware: str, rate: Usd | None, keep_days: int | None) -> tuple[str, ...]:
     """
-    Return what to know before an instance is stopped, a sentence each.
+    Return what people should know before they stop an instance, one sentence each.
 
     Args:
-        hardware: What it is made of; empty where it is not known.
-        rate: What it costs an hour; None where that is not known.
-        keep_days: How many days the API keeps the data of a stopped instance; None where it does not say.
+        hardware: Such as `1 × H100 SXM 80GB`; empty if unknown.
+        rate: Its cost per hour; None if unknown.
+        keep_days: How many days the API keeps the data of a stopped instance; None if unknown.
     """
     what = f"It is {hardware}" if hardware else "It runs"
     costs = f"costs {format_usd(rate)} an hour" if rate is not None else "what it costs an hour is not known"
@@ -223,5 +224,5 @@ def consequences(hardware: str, rate: Usd | None, keep_days: int | None) -> tupl
 
 
 def open_request(requests: Iterable[ActionRequest], key: tuple[str, str]) -> ActionRequest | None:
-    """Return the open request of an instance, None where there is none."""
+    """Return the open request of an instance; None if there is none."""
     return next((one for one in requests if one.key == key and not one.state.is_final), None)

@@ -1,4 +1,4 @@
-"""An alert: the life of one group under one rule. Data only; `lifecycle.py` moves it."""
+"""An alert of one group under one rule. Data only; `lifecycle.py` changes its state."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -14,11 +14,11 @@ from alertd.core.severity import Severity
 from alertd.core.words import format_instant
 
 ACCOUNT_SEPARATOR = ", "
-"""Between the accounts of an alert that is about several."""
+"""Separates the accounts of an alert that is about several."""
 
 
 class Unit(StrEnum):
-    """What a value counts."""
+    """The unit of a value."""
 
     USD = "USD"
     RATIO = "ratio"
@@ -27,7 +27,7 @@ class Unit(StrEnum):
 
 
 class AlertState(StrEnum):
-    """Where an alert is in its life."""
+    """The state of an alert."""
 
     PENDING = "pending"
     FIRING = "firing"
@@ -36,26 +36,26 @@ class AlertState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contributor:
-    """One of the largest parts of a value: whose, which product, how much now and in the window before."""
+    """One of the largest parts of a value: owner, product, and the amounts in this window and the one before."""
 
     owner: str
     product: str
     category: str
     amount: Usd
     before: Usd | None
-    """The same part in the window before; None where that window is not known."""
+    """Its amount in the window before; None if that window is unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lag:
-    """A stream of bills that is known less far than others of the same value."""
+    """A stream of bills that is billed through an earlier time than others of the same value."""
 
     stream: str
-    """Its category, with the account where there are several."""
+    """Its category, with the account if there are several."""
     through: datetime
-    """It is billed up to here."""
+    """Until when it is billed."""
     is_by_day: bool
-    """Its rows come by the day."""
+    """Whether it is billed by the day."""
 
     @property
     def text(self) -> str:
@@ -69,43 +69,43 @@ class Lag:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Billed:
     """
-    What an alert's group was billed since the alert began, counted as the bills come; money in 1e-10 USD.
+    What an alert's group was billed since the alert began, added up as bills arrive; money in 1e-10 USD.
 
-    A window's value says nothing of that: what leaves it at one end hides what comes in at the other. Late rows count
-    when they come. For a balance it is how far that fell.
+    A window's value does not show it, because spend that leaves the window offsets spend that enters it. Late rows
+    count when they arrive. For a balance it is the fall of the balance.
     """
 
     total: Usd
     notified: Usd = Usd(0)
-    """The part of it that the last notification knew of."""
+    """The total when the last notification became due."""
     held: Usd
-    """What the last evaluation found from `since` on, or the balance: the next counts what came on top."""
+    """The last evaluation's sum from `since` on, or the balance; the next one adds the difference to `total`."""
     since: int = 0
-    """The first hour that was summed."""
+    """The first hour summed."""
     through: int = 0
-    """The running hour when it was summed: the first that was not."""
+    """The end of the summed hours, exclusive: the running hour at that time."""
     counted_by: str = ""
-    """The digest of the rule that counted: sums by another text cannot be compared."""
+    """The digest of the rule at that time; sums under another rule text are not comparable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
     """
-    What one evaluation says of one group.
+    The result of one evaluation for one group.
 
-    `reached` is the highest severity whose threshold the value reaches; `held` the highest that it has not yet left
-    again (`resolve_below`), never lower than `reached`. The rule type computes both exactly, so that the life of an
-    alert needs no arithmetic.
+    `reached` is the highest severity whose threshold the value reaches; `held` is the highest that
+    `resolve_below` still holds, never lower than `reached`. The rule type computes both exactly, so that the lifecycle
+    needs no arithmetic.
     """
 
     group: Labels
     """The `group_by` labels: the alert's identity."""
     labels: Labels
-    """`group`, the rule's labels and what is known of the owner: what people and routes see."""
+    """`group`, the rule's labels and those of the owner: what people and routes see."""
     account: str
-    """Whose bill it is; several are joined by a comma."""
+    """The account billed; several are joined by `ACCOUNT_SEPARATOR`."""
     headline: str
-    """Whose, what and how much in one clause, in words for people."""
+    """Who spends how much on what, one clause for people."""
     value: Decimal
     unit: Unit
     reached: Severity | None
@@ -113,72 +113,72 @@ class Sample:
     thresholds: tuple[tuple[Severity, Decimal], ...]
     """In the value's unit, lowest severity first."""
     as_of: datetime
-    """The end of the window that gave the value: billed through here."""
+    """The end of the value's window, through which it is billed; for a balance, when it was read."""
     expected: Decimal | None = None
-    """What the value comes to once every stream is billed; None where that is the value itself."""
+    """The estimated value once every stream is billed; None if that equals the value."""
     lagging: tuple[Lag, ...] = ()
-    """The streams that are billed less far than they usually are by now."""
+    """The streams that are billed less far than usual."""
     is_window: bool = True
-    """The window that ends at `as_of` holds exactly the value, so that later bills can restate it."""
+    """Whether the value covers exactly the window that ends at `as_of`, so that later bills can restate it."""
     is_complete: bool
     may_raise: bool = True
-    """False where the value could be too high: incomplete data in which a credit may be missing."""
+    """False if incomplete data could make the value too high, because a credit may be missing."""
     caveats: tuple[str, ...] = ()
-    """Why the data is incomplete or unsure, a sentence each, in words for people."""
+    """Why the data is incomplete or uncertain, one sentence each, for people."""
     top: tuple[Contributor, ...] = ()
     table_note: str = ""
     """What the columns of `top` compare."""
     facts: tuple[tuple[str, str], ...] = ()
-    """Further (name, text) pairs that answer the reader's next question."""
+    """Additional (name, text) pairs for the reader."""
     url: str = ""
-    """A link that belongs to this one alert, such as the invoice."""
+    """A link specific to this alert, such as the invoice."""
     period: str = ""
-    """The kind of calendar period that the value counts, such as `month`; empty where it counts none."""
+    """The kind of calendar period that the value covers, such as `month`; empty if it covers none."""
     period_start: datetime | None = None
-    """When that period began: no alert outlives it."""
+    """When that period began; an alert ends with its period."""
     is_below: bool = False
-    """Thresholds are reached from above, by a value at or below them."""
+    """Whether a threshold is reached by a value at or below it."""
 
     def threshold_of(self, severity: Severity | None) -> Decimal | None:
-        """Return the threshold that stands for a severity, or None."""
+        """Return the threshold of a severity, or None."""
         return dict(self.thresholds).get(severity) if severity is not None else None
 
 
 def lag_text(lagging: Iterable[Lag]) -> str:
-    """Return the streams that lag, each with through when it is billed; empty where none does."""
+    """Return the lagging streams, each with the time through which it is billed; empty if there is none."""
     return ", ".join(lag.text for lag in lagging)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """What an alert's group costs now, and whether it still runs. Money in 1e-10 USD."""
+    """What an alert's group currently costs, and whether it still runs. Money in 1e-10 USD."""
 
     per_hour: Usd
     """The mean of the last three hours billed."""
     through: datetime
-    """The end of these hours."""
+    """The end of those hours."""
     is_billed: bool
-    """The last of these hours holds money."""
+    """Whether the last of those hours has spend."""
     since: datetime | None = None
-    """Of one owner: when its bills last began, or ended where they have; None where that is longer ago than known."""
+    """For a single owner: when its spend last began, or ended if it has; None if that was before the known hours."""
     listed_since: datetime | None = None
-    """Of one owner: when it last started by the API's list, or stopped where it has; None where that is not known."""
+    """For a single owner: when it last started according to the API's list, or stopped if it has; None if unknown."""
     status: str = ""
-    """Of one owner: what the API's list says now; empty where that is not known."""
+    """For a single owner: its status in the API's list; empty if unknown."""
     has_ended: bool = False
-    """By that list it is stopped or gone."""
+    """Whether it is stopped or gone according to that list."""
     hardware: str = ""
-    """`1 × H100 SXM 80GB`; empty where it is not known."""
+    """`1 × H100 SXM 80GB`; empty if unknown."""
     period_ends_at: datetime | None = None
-    """When the calendar period ends that the value counts."""
+    """When the calendar period of the value ends; None if it has none."""
 
 
 class Address(NamedTuple):
-    """Where a message goes: a receiver of the rules file, and one of those whom it reaches."""
+    """The destination of a message: a receiver of the rules file and one of its recipients."""
 
     receiver: str
     recipient: str
-    """Channel, address or URL label; empty where the receiver has but one."""
+    """Channel, mail address or URL label; empty if the receiver has only one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +186,7 @@ class Alert:
     """
     One alert as stored; replaced at each change.
 
-    `episode` counts how often this fingerprint began to be pending or firing. `notified_*` describe the last
+    `episode` counts how often this fingerprint has begun to be pending or firing. `notified_*` describe the last
     notification that became due, whoever received it.
     """
 
@@ -200,67 +200,67 @@ class Alert:
     episode: int
     state: AlertState
     severity: Severity
-    """While firing, the present one; once resolved, the last."""
+    """The current severity; once resolved, the last one."""
     value: Decimal
     threshold: Decimal | None
     unit: Unit
     as_of: datetime
     expected: Decimal | None = None
-    """What the value comes to once every stream is billed; None where that is the value itself."""
+    """The estimated value once every stream is billed; None if that equals the value."""
     lagging: tuple[Lag, ...] = ()
     is_window: bool = True
-    """The window that ends at `as_of` holds exactly the value."""
+    """Whether the value covers exactly the window that ends at `as_of`."""
     is_complete: bool
     started_at: datetime
     fired_at: datetime | None = None
     resolved_at: datetime | None = None
     condition_ended_at: datetime | None = None
-    """When its condition ended, where it goes on firing for the rule's `keep_firing_for`; None while that holds."""
+    """When its condition ended, if it keeps firing for the rule's `keep_firing_for`; None while it holds."""
     reason: str = ""
-    """Why it resolved or changed when the bills alone do not explain it, e.g. "rule removed"."""
+    """Why it resolved or changed if the bills alone do not explain it, e.g. "rule removed"."""
     rule_digest: str
-    """The rule's meaning when the alert was last judged: shows whether an edit or the bills changed it."""
+    """The rule's digest when the alert was last judged, which shows whether an edit or the bills changed the alert."""
     peak: Decimal
-    """The worst value of the episode, in its present unit."""
+    """The worst value of the episode, in the current unit."""
     top: tuple[Contributor, ...] = ()
     table_note: str = ""
     caveats: tuple[str, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
     url: str = ""
     period_start: datetime | None = None
-    """When the calendar period began that the value counts."""
+    """When the calendar period of the value began."""
     is_below: bool = False
-    """The lower the value, the worse."""
+    """Whether lower values are worse."""
     billed: Billed | None = None
-    """What its group was billed since it began; None where that is not counted, or not yet."""
+    """What its group was billed since the alert began; None if that is not counted, or not yet."""
     rate: Rate | None = None
-    """What its group costs now; None where it is not about spend."""
+    """What its group currently costs; None if unknown or if the alert is not about spend."""
     notified_at: datetime | None = None
     notified_value: Decimal | None = None
     notified_as_of: datetime | None = None
-    """The data edge of the notified value; None where the rule was edited since."""
+    """The `as_of` of the notified value; None if later bills cannot restate it, or the rule was edited since."""
     corrected: str = ""
-    """How the notified value was corrected since, in a sentence."""
+    """How the notified value has been corrected since, as a sentence."""
     notified_severity: Severity | None = None
-    """The severity that was notified, lowered with the alert's own: above it is news."""
+    """The notified severity, lowered when the alert's severity falls; a higher severity is notified again."""
     repeat_count: int = 0
-    """Repeats since the beginning or the last rise: the exponent of `repeat_backoff`."""
+    """Repeats since the first notification or the last rise: the exponent of `repeat_backoff`."""
     notified_to: tuple[Address, ...] = ()
-    """Who was notified of this episode: they are notified of its end."""
+    """Who was notified of this episode, and will be notified of its end."""
     escalated_at: datetime | None = None
-    """When the further receivers of `escalate` were notified."""
+    """When the additional receivers of `escalate` were notified."""
     acknowledged_by: str | None = None
     acknowledged_at: datetime | None = None
     muted: Muted | None = None
-    """The silence, the inhibition or the lack of a receiver that withholds its notifications while it fires."""
+    """The silence, inhibition or lack of a receiver that withholds its notifications while it fires."""
 
     def ended(self, headline: str) -> str:
-        """Return a headline with what ended the alert, where it is over and its value is not the reason."""
+        """Return a headline, followed by the reason if the alert has resolved and there is one."""
         return f"{headline} ({self.reason})" if self.reason and self.state is AlertState.RESOLVED else headline
 
     @property
     def is_reached(self) -> bool:
-        """Whether the value reaches the threshold; else hysteresis, missing data or another way holds the severity."""
+        """Whether the threshold is reached; else hysteresis, missing data or another value holds the severity."""
         if self.threshold is None:
             return False
         return self.value <= self.threshold if self.is_below else self.value >= self.threshold

@@ -1,4 +1,4 @@
-"""What happened to an alert, as values that are stored. `queries/event_words.py` alone puts them into words."""
+"""Events of an alert as stored values; only `queries/event_words.py` turns them into text."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -12,7 +12,7 @@ from alertd.core.severity import Severity
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """A state with its severity; a resolved alert has none."""
+    """A state with its severity, which a resolved alert does not have."""
 
     state: AlertState
     severity: Severity | None = None
@@ -25,7 +25,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """State or severity changed; with what the alert's value was then."""
+    """The state or severity changed; with the alert's value at that time."""
 
     before: Standing | None
     """None at the alert's beginning."""
@@ -49,7 +49,7 @@ class Moved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suppressed:
-    """Notifications are withheld from here on, or for another reason than before."""
+    """Notifications are withheld from now on, or for a different reason than before."""
 
     muted: Muted
 
@@ -61,22 +61,22 @@ class Unsuppressed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledged:
-    """Somebody took the alert on."""
+    """Somebody acknowledged the alert."""
 
     by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unacknowledged:
-    """The acknowledgement ended: somebody took it back, or the severity rose."""
+    """The acknowledgement ended: somebody withdrew it, or the severity rose."""
 
     by: str = ""
-    """Empty where the severity rose."""
+    """Empty if the severity rose."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SilenceEnded:
-    """Somebody ended a silence that held the alert."""
+    """Somebody ended a silence that muted the alert."""
 
     id: str
     by: str
@@ -84,15 +84,15 @@ class SilenceEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acted:
-    """Somebody asked for an action, or what was asked for took a step."""
+    """Somebody requested an action, or the state of such a request changed."""
 
     request: ActionRequest
-    """As it was from then on."""
+    """The request after the change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """A sentence that alertd 0.1.0 stored, and what it knew at that moment as (name, text) pairs."""
+    """A sentence stored by alertd 0.1.0, with details as (name, text) pairs."""
 
     text: str
     detail: tuple[tuple[str, str], ...] = ()

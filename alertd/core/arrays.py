@@ -1,4 +1,4 @@
-"""numpy, imported when the first array is made: it takes ten times as long as Python, and many commands need none."""
+"""numpy, imported on first use: that takes ten times as long as starting Python, and many commands never need it."""
 
 from typing import TYPE_CHECKING
 
@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 else:
 
     class _Numpy:
-        """Stands for the module, and keeps what was asked of it: later use costs no more than the module's own."""
+        """A proxy for the module that caches each attribute, so that later access is as fast as the module's own."""
 
         def __getattr__(self, name: str) -> object:
             import numpy as real  # noqa: PLC0415 -- the purpose of this module

@@ -1,12 +1,12 @@
-"""How long to wait after failures in a row."""
+"""How long to wait after consecutive failures."""
 
 
 def doubled_s(failures: int, *, first_s: float, longest_s: float) -> float:
     """
-    Return a wait that doubles with each failure, up to a bound.
+    Return a wait in seconds that doubles with each failure, up to *longest_s*.
 
     Args:
-        failures: At least 1: the first wait is *first_s*.
+        failures: Consecutive failures, at least 1; after the first the wait is *first_s*.
     """
-    # Bounded before it is raised: a task may fail for years.
+    # The exponent is bounded, because a task may fail for years and 2.0 ** n would overflow.
     return min(longest_s, first_s * 2.0 ** min(failures - 1, 30))

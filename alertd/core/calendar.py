@@ -1,8 +1,8 @@
 """
-Calendar periods in a time zone, as whole UTC hours: all daylight saving lives here.
+Calendar periods in a time zone, as whole UTC hours; daylight saving time is handled here.
 
-Bills come by the UTC hour, and an hour belongs to the period in which it begins. So a period starts with the first
-whole UTC hour at or after its local midnight: in zones that are off by half an hour, half an hour late.
+Bills are by the UTC hour, and an hour belongs to the period in which it begins. A period therefore starts with the
+first whole UTC hour at or after its local midnight: half an hour late in zones that are offset by half an hour.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from alertd.core.hours import HourRange, hour_of, start_of
 
 
 class Period(StrEnum):
-    """The calendar periods that a budget can be for."""
+    """The calendar periods that a budget can have."""
 
     DAY = "day"
     WEEK = "week"
@@ -27,28 +27,28 @@ class Period(StrEnum):
 
 
 class YearDay(NamedTuple):
-    """A day that every year has."""
+    """A day of the year, by month and day."""
 
     month: int
     day: int
 
     def __str__(self) -> str:
-        """Return it as people write it, `04-06`."""
+        """Return it as written in a rules file: `04-06`."""
         return f"{self.month:02}-{self.day:02}"
 
 
 PeriodStart = int | YearDay
-"""Where a period begins: the day of the month, 1 to 28, for a month; a month and day for a year."""
+"""When a period begins: for a month its day, 1 to 28; for a year its month and day."""
 
 LONGEST: Mapping[Period, timedelta] = {
-    # Clock changes make a day up to an hour longer, and a boundary inside an hour moves by up to one.
+    # A clock change makes a day up to an hour longer, and rounding to UTC hours adds up to another.
     Period.DAY: timedelta(days=1, hours=2),
     Period.WEEK: timedelta(days=7, hours=2),
     Period.MONTH: timedelta(days=31, hours=2),
     Period.QUARTER: timedelta(days=92, hours=2),
     Period.YEAR: timedelta(days=366, hours=2),
 }
-"""How long a period can be."""
+"""Longest possible duration of each period."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ class CalendarPeriod:
 
     @property
     def key(self) -> str:
-        """Its name in a rules file, by the day on which it begins: `2026-03-24`, `2026-W13`, `2026-03`, `2026-Q1`."""
+        """Its name in a rules file, taken from its first day: `2026-03-24`, `2026-W13`, `2026-03`, `2026-Q1`."""
         return _key_of(self.first_day, self.kind)
 
 
@@ -94,11 +94,11 @@ KEY_FORMS: Mapping[Period, str] = {
     Period.QUARTER: "2026-Q1",
     Period.YEAR: "2026",
 }
-"""An example of how each kind of period is named."""
+"""An example key of each kind of period."""
 
 
 def is_key(text: str, kind: Period) -> bool:
-    """Return whether a text names a period of a kind that the calendar has."""
+    """Return whether a text is the key of an existing period of a kind."""
     try:
         match kind:
             case Period.DAY:
@@ -137,9 +137,9 @@ def period_of(hour: int, kind: Period, timezone: str, starts_on: PeriodStart | N
 
     Args:
         hour: Whole hours since the epoch.
-        kind: How long the period is.
+        kind: The kind of period.
         timezone: The name of an IANA zone.
-        starts_on: Where a month or year begins; the calendar's own first day where it is None.
+        starts_on: When a month or year begins; None for the calendar's own first day.
     """
     day = local_time(hour, timezone).date()
     first = _first_day(day, kind)
@@ -150,11 +150,11 @@ def period_of(hour: int, kind: Period, timezone: str, starts_on: PeriodStart | N
 
 
 def period_before(period: CalendarPeriod, timezone: str, starts_on: PeriodStart | None = None) -> CalendarPeriod:
-    """Return the period that ends where one of the same zone and start begins."""
+    """Return the period before *period*; *timezone* and *starts_on* must be those that it was made with."""
     return period_of(period.hours.start - 1, period.kind, timezone, starts_on)
 
 
-# Every budget asks for the same few at each poll.
+# At each poll all budgets need the same few periods.
 @lru_cache(maxsize=256)
 def _period(first: date, kind: Period, timezone: str, starts_on: PeriodStart | None) -> CalendarPeriod:
     following = _next_first_day(_first_day(first, kind), kind)
@@ -165,19 +165,19 @@ def _period(first: date, kind: Period, timezone: str, starts_on: PeriodStart | N
 
 
 def _moved(first: date, starts_on: PeriodStart) -> date:
-    """Return the day on which a month or year begins that the calendar begins with another."""
+    """Return *first*, the calendar's first day of a month or year, moved to the day of *starts_on*."""
     if isinstance(starts_on, YearDay):
         return first.replace(month=starts_on.month, day=starts_on.day)
     return first.replace(day=starts_on)
 
 
 def days(first: date, last: date, timezone: str) -> HourRange:
-    """Return the hours of some days, the last one included."""
+    """Return the hours of the days from *first* to *last*, inclusive."""
     return HourRange(_first_hour(first, timezone), _first_hour(last + timedelta(days=1), timezone))
 
 
 def day_bounds(window: HourRange, timezone: str) -> list[int]:
-    """Return the hours between which a window's days lie, in rising order; the first and last are the window's."""
+    """Return the hours that separate a window's days, ascending, with the window's start and end as first and last."""
     found = [window.start]
     while found[-1] < window.end:
         found.append(min(period_of(found[-1], Period.DAY, timezone).hours.end, window.end))
@@ -185,15 +185,15 @@ def day_bounds(window: HourRange, timezone: str) -> list[int]:
 
 
 def end_of(now: datetime, kind: Period, timezone: str) -> datetime:
-    """Return when the period of an instant ends, at its local midnight to the minute; UTC."""
+    """Return when the period that contains *now* ends: its exact local midnight, in UTC."""
     zone = ZoneInfo(timezone)
     following = _next_first_day(_first_day(now.astimezone(zone).date(), kind), kind)
-    # A midnight that clocks skip is the moment of the change, also where a whole day is skipped.
+    # A midnight that clocks skip becomes the moment of the change, also if an entire day is skipped.
     return datetime.combine(following, time(), zone).astimezone(UTC)
 
 
 def local_time(hour: int, timezone: str) -> datetime:
-    """Return what the clocks of a zone show when a UTC hour begins."""
+    """Return the local time in a zone at which a UTC hour begins."""
     return start_of(hour).astimezone(ZoneInfo(timezone))
 
 
@@ -229,8 +229,8 @@ def _first_hour(day: date, timezone: str) -> int:
     """
     Return the first UTC hour that begins on a local day.
 
-    Where clocks skip midnight, `fold=0` reads it by the offset before, which is the moment of the change; where it
-    comes twice, the first one counts.
+    If clocks skip midnight, `fold=0` applies the offset before the change, which gives the moment of the change; if
+    midnight occurs twice, the first one counts.
     """
     midnight = datetime.combine(day, time(), ZoneInfo(timezone))
     hour = hour_of(midnight)

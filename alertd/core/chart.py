@@ -1,8 +1,8 @@
 """
-A chart of a message: a few exact points, the limits that they are held against, and the same in words.
+A chart in a message: a few exact points, the limits that they are compared with, and a description in words.
 
-Data and words only. A channel draws it as it can, and whoever cannot see the drawing reads the words. Nothing in it
-comes from a bill but numbers.
+Data and words only: each channel draws it in its own way, and the words serve readers who cannot see the drawing. Of
+bills it contains only numbers.
 """
 
 from bisect import bisect_left, bisect_right
@@ -22,48 +22,48 @@ from alertd.core.sparkline import BLOCKS, sparkline
 from alertd.core.values import format_value
 
 MOST_POINTS = 48
-"""Of an alert: two days by the hour."""
+"""Maximum number of points in an alert's chart: two days by the hour."""
 TEXT_WIDTH = 62
-"""Characters: two months by the day in a terminal of 80 columns."""
+"""Maximum width in characters: two months by the day in a terminal of 80 columns."""
 
 
 class ChartForm(StrEnum):
-    """What a point says."""
+    """What a point represents."""
 
     LINE = "line"
-    """The value at its instant."""
+    """The value at the point's instant."""
     BARS = "bars"
-    """How much there was from its instant to the next point's."""
+    """The amount from the point's instant to the next point's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChartPoint:
-    """An instant and an exact value, for whoever draws or reads it by machine."""
+    """An instant and an exact value, for drawing and for programs."""
 
     at: datetime
     value: str
-    """As a decimal, in the chart's unit."""
+    """A decimal number in the chart's unit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChartLimit:
-    """A flat line across the chart."""
+    """A horizontal line across the chart."""
 
     name: str
     value: str
     severity: Severity | None = None
-    """What begins at it; None for what is only compared with, such as the usual spend."""
+    """The severity that begins there; None for a mere reference, such as the usual spend."""
     changed_at: datetime | None = None
     """
-    When a line last came to reach it, or to lie below it again, by every hour and not by the points that are drawn.
+    When a line last reached the limit or fell below it again, judged by every hour and not only by the points drawn.
 
-    None where it did neither since the first point.
+    None if it has done neither since the first point.
     """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """What is drawn; at least one point, in the order of time."""
+    """The data of a chart: at least one point, in chronological order."""
 
     title: str
     """At most 50 characters: https://docs.slack.dev/reference/block-kit/blocks/data-visualization-block."""
@@ -73,29 +73,29 @@ class Chart:
     limits: tuple[ChartLimit, ...] = ()
     """Lowest first."""
     timezone: str = "UTC"
-    """Whose clock the labels show."""
+    """The time zone of the labels."""
     is_by_day: bool = False
-    """Each point stands for a day of the zone, so its hour is left out."""
+    """Whether each point is a day in the time zone, so that labels omit the time."""
     fired_at: datetime | None = None
-    """When its alert fired, which may be after the last point; None where that was before the first."""
+    """When its alert fired, possibly after the last point; None if before the first, or if there is no alert."""
     note: str = ""
-    """What must be known to read it: `so far`, `not complete`."""
+    """A qualification, such as `so far` or `not complete`."""
 
 
 def marked(chart: Chart, fired_at: datetime | None) -> Chart:
-    """Return the chart with the moment at which its alert fired, where it reaches back to it."""
+    """Return the chart with the time at which its alert fired, if the chart reaches back that far."""
     if fired_at is None or fired_at < chart.points[0].at:
         return chart
     return replace(chart, fired_at=fired_at)
 
 
 def read_by(chart: Chart, timezone: str) -> Chart:
-    """Return the chart by the clock of who reads it; days, and the periods of another zone, stay what they are."""
+    """Return the chart in the reader's time zone; charts by the day or in a zone other than UTC are unchanged."""
     return chart if chart.is_by_day or chart.timezone != "UTC" else replace(chart, timezone=timezone)
 
 
 def fired_point(chart: Chart) -> int | None:
-    """Return the place of the point at or in which the alert fired, None where the chart has no such moment."""
+    """Return the index of the point at or in which the alert fired; None if the chart does not mark it."""
     fired_at = chart.fired_at
     if fired_at is None:
         return None
@@ -106,19 +106,19 @@ def fired_point(chart: Chart) -> int | None:
 
 
 def fired_share(chart: Chart) -> float | None:
-    """Return how far from the left edge the alert fired, as a share of the width; None where there is no mark."""
+    """Return the horizontal position at which the alert fired, as a share of the width; None if it is not marked."""
     point = fired_point(chart)
     if point is None or chart.fired_at is None:
         return None
     if chart.form is ChartForm.BARS:
         return (point + 0.5) / len(chart.points)
     first, last = chart.points[0].at, chart.points[-1].at
-    # Bills come late: an alert fires after the hours that made it.
+    # Bills arrive late, so that an alert may fire after the last hour billed.
     return min((chart.fired_at - first) / (last - first), 1.0) if last > first else 1.0
 
 
 def rounded_up(number: Decimal) -> Decimal:
-    """Round a number up to two digits, so that it is read quickly beside a chart."""
+    """Round a number up to two significant digits, so that it is easy to read beside a chart."""
     step = Decimal(1).scaleb(number.adjusted() - 1)
     return (number / step).to_integral_value(ROUND_CEILING) * step
 
@@ -129,18 +129,18 @@ def values(chart: Chart) -> list[Decimal]:
 
 
 def labels(chart: Chart) -> list[str]:
-    """Return a short text for each point's instant, all of them different: `Jan 9`, `Jan 9 12:00`."""
+    """Return a short label for each point's instant, all different: `Jan 9`, `Jan 9 12:00`."""
     local = local_times(chart)
     found = [f"{at:%b} {at.day}{'' if chart.is_by_day else f' {at:%H:%M}'}" for at in local]
-    # When clocks are set back, an hour comes twice: its zone makes the difference.
+    # When clocks are set back, an hour occurs twice; the zone's abbreviation distinguishes the two.
     return found if len(set(found)) == len(found) else [f"{at:%b} {at.day} {at:%H:%M %Z}" for at in local]
 
 
 def axis_labels(chart: Chart) -> list[str]:
     """
-    Return what fits below an axis, no two the same: the date where it begins, else the time: `Mar 9`, `22:00`.
+    Return short labels for an axis, all different: the date at a day's first point, else the time: `Mar 9`, `22:00`.
 
-    A time that comes twice has its day, and then only its hour where that is a full one: `9 17h`.
+    If a time occurs twice, the times get their day, and only the hour if all are full hours: `9 17h`.
     """
     if chart.is_by_day:
         return labels(chart)
@@ -157,7 +157,7 @@ def axis_labels(chart: Chart) -> list[str]:
 
 
 def local_times(chart: Chart) -> list[datetime]:
-    """Return the points' instants by the chart's clock."""
+    """Return the points' instants in the chart's time zone."""
     zone = ZoneInfo(chart.timezone)
     return [point.at.astimezone(zone) for point in chart.points]
 
@@ -166,8 +166,8 @@ def thinned(chart: Chart, most: int) -> Chart:
     """
     Return the chart with at most *most* points (2 or more).
 
-    Of a line every so many-th point is kept, the last always; bars become the mean of as many neighbours, so that a
-    last group of fewer still compares.
+    A line keeps every n-th point and always the last; bars become the means of n neighbours, so that a smaller last
+    group remains comparable.
     """
     count = len(chart.points)
     if count <= most:
@@ -195,7 +195,7 @@ def chart_line(chart: Chart, levels: str = BLOCKS) -> str:
     Return the chart as bars of text with its title.
 
     Args:
-        levels: The bars, lowest first.
+        levels: The bar characters, lowest first.
     """
     amounts = [int(value * UNITS_PER_USD) for value in values(chart)]
     together = -(-len(amounts) // TEXT_WIDTH)
@@ -204,18 +204,18 @@ def chart_line(chart: Chart, levels: str = BLOCKS) -> str:
 
 
 def chart_words(chart: Chart) -> str:
-    """Return in a sentence what the chart shows: from where to where, and which limits were reached when."""
+    """Describe the chart in a sentence: its values, and which limits were reached when."""
     said = (spend_words(chart), *(limit_words(chart, limit) for limit in chart.limits), fired_words(chart))
     return f"{'; '.join(filter(None, said))}."
 
 
 def fired_words(chart: Chart) -> str:
-    """Return when the alert fired: `fired Mar 11 08:00`; empty where the chart has no such moment."""
+    """Return when the alert fired: `fired Mar 11 08:00`; empty if the chart does not mark it."""
     return f"fired {_moment(chart, chart.fired_at)}" if chart.fired_at is not None else ""
 
 
 def spend_words(chart: Chart) -> str:
-    """Return what the points say: from where to where of a line, the largest and the last of bars."""
+    """Describe the points: the first and last value of a line, the largest and last of bars."""
     names, numbers = labels(chart), values(chart)
     said = [format_value(number, chart.unit) for number in numbers]
     zone = "" if chart.is_by_day else f" {local_times(chart)[-1]:%Z}"
@@ -232,7 +232,7 @@ def limit_text(chart: Chart, limit: ChartLimit) -> str:
 
 
 def limit_words(chart: Chart, limit: ChartLimit) -> str:
-    """Say whether a limit is reached, and of a line since when: `warning $50.00 reached Jan 10 10:00`."""
+    """Say whether a limit is reached, and for a line since when: `warning $50.00 reached Jan 10 10:00`."""
     text, floor = limit_text(chart, limit), Decimal(limit.value)
     is_reached = values(chart)[-1] >= floor
     if chart.form is ChartForm.BARS:

@@ -1,8 +1,8 @@
 """
-The library's dataclass, whose fields are read and whose methods are compiled when they are first needed.
+A lazy `dataclasses.dataclass`: fields are read and methods are compiled when they are first needed.
 
-The library takes about a millisecond for each class as it is defined: a command that only asks imports a hundred
-classes and makes objects of ten. What a class can do, and how it fails, is the library's.
+The standard library takes about a millisecond per class definition, and a command that only reads imports a hundred
+classes but instantiates ten. Behaviour and errors are those of the standard library.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ _ALONE = {
     "__eq__": {"eq": True},
     "__hash__": {"eq": True, "unsafe_hash": True},
 }
-"""What the library is asked to write one method and as few others as it can."""
+"""Options with which the standard library generates one method and as few others as possible."""
 
 if TYPE_CHECKING:
     from dataclasses import dataclass
@@ -33,8 +33,8 @@ else:
         slots: bool = False,
         kw_only: bool = False,
         **others: bool,
-    ) -> Any:  # noqa: ANN401 -- a class, or what makes one
-        """Do as `dataclasses.dataclass` does; classes that want more than a few options are left to it whole."""
+    ) -> Any:  # noqa: ANN401 -- a class or a decorator
+        """Do what `dataclasses.dataclass` does; it handles classes with any other option itself."""
 
         def made(cls: type) -> type:
             names = _fields_of(cls, frozen=frozen)
@@ -47,12 +47,12 @@ else:
 
 
 def _fields_of(cls: type, *, frozen: bool) -> tuple[str, ...] | None:
-    """Return the names of the fields of a class, inherited ones first; None where the library has to judge it."""
+    """Return the names of a class's fields, inherited ones first; None if the standard library must handle it."""
     found: dict[str, None] = {}
     for base in reversed(cls.__mro__):
         if base is not cls and "__dataclass_params__" not in vars(base):
             continue
-        if base is not cls and base.__dataclass_params__.frozen is not frozen:  # type: ignore[attr-defined] # asked above
+        if base is not cls and base.__dataclass_params__.frozen is not frozen:  # type: ignore[attr-defined] # checked above
             return None
         kind: Any
         for name, kind in base.__annotations__.items():
@@ -66,7 +66,7 @@ def _fields_of(cls: type, *, frozen: bool) -> tuple[str, ...] | None:
 
 
 class _Fields:
-    """A class's `__dataclass_fields__`, which the library reads from its annotations when somebody asks."""
+    """A class's `__dataclass_fields__`, which the standard library reads from the annotations on first access."""
 
     def __init__(self, read: Callable[[], dict[str, Any]]) -> None:
         self._read = read
@@ -77,7 +77,7 @@ class _Fields:
 
 @cache
 def _params(*, eq: bool, frozen: bool) -> object:
-    """Return what the library notes of a class, by which it checks those that inherit from it."""
+    """Return a class's `__dataclass_params__`, against which the standard library checks subclasses."""
     made: type = dataclasses.dataclass(init=False, repr=False, eq=False)(type("Any", (), {"__doc__": "No fields."}))
     params: Any = vars(made)["__dataclass_params__"]
     params.init, params.repr, params.eq, params.frozen = True, True, eq, frozen
@@ -96,7 +96,7 @@ def _lean(cls: type[Any], names: tuple[str, ...], *, eq: bool, frozen: bool, slo
         lean.__hash__ = None
 
     def twin(options: dict[str, bool], *, frozen: bool = False) -> type:
-        # A class of the same fields; methods of one class work on objects of the other.
+        # A class with the same fields, so that its methods work on objects of the lean class.
         asked = {"init": False, "repr": False, "eq": False} | options
         return dataclasses.dataclass(frozen=frozen, kw_only=kw_only, **asked)(_twin(lean, own, names))
 
@@ -126,7 +126,7 @@ def _lean(cls: type[Any], names: tuple[str, ...], *, eq: bool, frozen: bool, slo
 
 
 def _without_defaults(cls: type, own: dict[str, Any], names: tuple[str, ...], *, slots: bool) -> type:
-    """Return a class whose fields are no attributes of its own but by their defaults; with slots it is another."""
+    """Return the class without `Field` objects as attributes; with slots it is a new class, without field defaults."""
     if not slots:
         for name in names:
             if isinstance(default := own.get(name), dataclasses.Field):
@@ -143,14 +143,14 @@ def _without_defaults(cls: type, own: dict[str, Any], names: tuple[str, ...], *,
 
 
 def _is_by_place(default: object, *, kw_only: bool) -> bool:
-    """Return whether a field with this default can be given by its place among the arguments."""
+    """Return whether a field with this default can be passed as a positional argument."""
     if not isinstance(default, dataclasses.Field):
         return not kw_only
     return default.init and not (kw_only if default.kw_only is dataclasses.MISSING else default.kw_only)
 
 
 def _twin(lean: type[Any], own: dict[str, Any], names: tuple[str, ...]) -> type:
-    """Return a class with what the library reads of one to write its methods; inherited fields are its own."""
+    """Return a class with all that the standard library reads to generate methods; inherited fields are its own."""
     annotations = lean.__annotations__
     body = {name: own[name] for name in annotations if name in own}
     kinds = {name: kind for name, kind in annotations.items() if name not in names}
@@ -162,7 +162,7 @@ def _twin(lean: type[Any], own: dict[str, Any], names: tuple[str, ...]) -> type:
             body[name] = inherited = holder.__dataclass_fields__[name]
             kinds[name] = inherited.type
     body |= {"__annotations__": kinds, "__module__": lean.__module__, "__qualname__": lean.__qualname__}
-    # Without one it would be given its signature, which takes as long as all the rest.
+    # Without a docstring it would get its signature as one, which takes as long as everything else.
     body["__doc__"] = lean.__doc__
     if hasattr(lean, "__post_init__"):
         body["__post_init__"] = lean.__post_init__
@@ -194,7 +194,7 @@ def _freeze(lean: Any, fields: tuple[str, ...], *, has_slots: bool) -> None:  # 
 
     lean.__setattr__, lean.__delattr__ = set_attribute, delete_attribute
     if has_slots:
-        # How objects are copied and pickled, which would set attributes otherwise.
+        # For copying and pickling, which would otherwise set attributes.
         def state(self: object) -> list[object]:
             return [getattr(self, name) for name in fields]
 

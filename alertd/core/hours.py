@@ -67,7 +67,7 @@ class HourRange:
 
 @dataclass(frozen=True, slots=True)
 class HourSet:
-    """A set of hours as sorted, disjoint, non-adjacent ranges; small however long the history."""
+    """A set of hours as sorted, disjoint, non-adjacent ranges, so that a long history stays small."""
 
     ranges: tuple[HourRange, ...] = ()
 
@@ -89,7 +89,7 @@ class HourSet:
         return iter(self.ranges)
 
     def add(self, span: HourRange) -> "HourSet":
-        """Return the set with the range's hours in it."""
+        """Return the set with the range's hours added."""
         return HourSet.of((*self.ranges, span))
 
     def remove(self, span: HourRange) -> "HourSet":
@@ -108,7 +108,7 @@ class HourSet:
     def missing_from(self, span: HourRange) -> "HourSet":
         """Return the hours of the range that are not in the set."""
         if any(r.start <= span.start and span.end <= r.end for r in self.ranges):
-            # The usual case, asked for every category by every rule.
+            # Fast path: usually nothing is missing, and every rule checks every category.
             return HourSet()
         rest = HourSet.of((span,))
         for r in self.ranges:

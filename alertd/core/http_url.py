@@ -1,4 +1,4 @@
-"""Which texts are addresses that HTTP can ask, and what their hosts are; nothing is looked up."""
+"""Which texts are valid HTTP URLs and hosts, judged by syntax alone."""
 
 import re
 from ipaddress import ip_address
@@ -11,10 +11,10 @@ _LONGEST_NAME = 253
 
 def is_host(text: str) -> bool:
     """
-    Return whether a text in ASCII can be a host: an address without brackets, or a name.
+    Return whether an ASCII text can be a host: an address without brackets, or a name.
 
-    A name whose last part is a number is an address to resolvers and browsers, in spellings that hide which one
-    (`127.1`, `2130706433`): only the usual spelling is taken.
+    Resolvers and browsers take a name whose last part is a number for an address in an obscure spelling (`127.1`,
+    `2130706433`): only the usual spelling is accepted.
     """
     try:
         ip_address(text)
@@ -38,12 +38,12 @@ def split_http_url(text: str) -> SplitResult | None:
 
 
 def is_http_url(text: str) -> bool:
-    """Return whether a text can be requested as it is."""
+    """Return whether a text is a URL that can be requested without changes."""
     return split_http_url(text) is not None
 
 
 def host_in_ascii(text: str) -> str:
-    """Return the host of a URL as DNS spells it where only letters beyond ASCII keep it from use, else nothing."""
+    """Return the IDNA form of a URL's host if its non-ASCII letters are all that makes the URL invalid; else empty."""
     try:
         host = urlsplit(text).hostname or ""
         spelt = host.encode("idna").decode("ascii")
@@ -53,5 +53,5 @@ def host_in_ascii(text: str) -> str:
 
 
 def has_login(parts: SplitResult) -> bool:
-    """Return whether a user or a password stands in a URL, be they empty."""
+    """Return whether a URL contains a user or a password, even empty ones."""
     return "@" in parts.netloc

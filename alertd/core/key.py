@@ -1,4 +1,4 @@
-"""What the rules file's schema says of a key beyond its type, and the names by which spend is grouped."""
+"""The metadata of a key in the rules file's schema, and the names by which spend is grouped."""
 
 from datetime import timedelta
 from fractions import Fraction
@@ -10,21 +10,21 @@ GROUP_KEYS = ("account", "category", "subcategory", "owner", "team", "product", 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What the rules file's schema says of a key beyond its type."""
+    """The metadata of a key in the rules file's schema, besides its type."""
 
     help: str
     """A sentence for the editor's hover text."""
     example: object
-    """As written in YAML."""
+    """An example value as written in YAML."""
     name: str | None = None
-    """How the key is written, where Python reserves the word."""
+    """The key as written in YAML, if Python reserves the word."""
     at_least: timedelta | int | Fraction | None = None
     at_most: timedelta | int | Fraction | None = None
     count: int = 0
-    """How many values, all different, a list of it has; 0 for any number, and then one may stand without a list."""
+    """Required number of distinct values in a list; 0 for any number, and then a single value needs no list."""
     words: tuple[str, ...] = ()
-    """What editors offer: values of the key, or names in its mapping; others may be written too."""
+    """Suggestions for editors: values of the key, or names in its mapping; not exclusive unless `is_closed`."""
     is_closed: bool = False
-    """Whether nothing but these words, and globs of them, can be right."""
+    """Whether only these words, and globs that match them, are valid."""
     is_meaning: bool = True
-    """False for keys that change words and receivers only: an edit of them leaves open alerts alone."""
+    """False for keys that affect only texts and receivers, so that editing them does not affect open alerts."""

@@ -1,4 +1,4 @@
-"""Label sets, the patterns that match them, and the fingerprint that names an alert."""
+"""Label sets, the patterns that match them, and the fingerprint that identifies an alert."""
 
 import json
 import re
@@ -12,30 +12,30 @@ Labels = tuple[tuple[str, str], ...]
 """Label names with values in a fixed order; hashable."""
 
 FORMER_VALUES: Mapping[str, Mapping[str, str]] = {"type": {"new_owner": "first_spend"}}
-"""By label, what its values were called before, and their names now."""
+"""By label, its values' former names and the current ones."""
 _GLOB_CHARACTERS = frozenset("*?[")
 
 
 @lru_cache(maxsize=1 << 16)
 def fingerprint(rule: str, group: Labels) -> str:
     """
-    Return the name of an alert: 16 hex digits from its rule's name and its group's labels.
+    Return the id of an alert: 16 hex digits derived from its rule's name and its group's labels.
 
-    The account is part of it where the rule groups by account. The same rule and group keep it for ever.
+    The account is included if the rule groups by account. The same rule and group always have the same fingerprint.
     """
-    import hashlib  # noqa: PLC0415 -- it loads OpenSSL, which takes as long as Python itself
+    import hashlib  # noqa: PLC0415 -- it loads OpenSSL, which takes as long as starting Python
 
-    # JSON, because no value can look like a separator in it.
+    # JSON, in which no value can be mistaken for a separator.
     return hashlib.sha256(json.dumps([rule, sorted(group)]).encode()).hexdigest()[:16]
 
 
 def is_glob(pattern: str) -> bool:
-    """Return whether the pattern stands for more than itself."""
+    """Return whether the pattern has wildcards."""
     return not _GLOB_CHARACTERS.isdisjoint(pattern)
 
 
 class _Matcher:
-    """Some patterns, sorted into plain values, which a set answers at once, and globs."""
+    """Patterns divided into plain values, for fast lookup in a set, and globs."""
 
     __slots__ = ("_globs", "_plain")
 
@@ -50,7 +50,7 @@ class _Matcher:
 
 @lru_cache(maxsize=4096)
 def _matchers(texts: tuple[str, ...]) -> tuple[_Matcher | None, _Matcher]:
-    """Return what must match, None where everything does, and what must not."""
+    """Return a matcher of the values to include, None for all, and one of those to exclude."""
     wanted = [text for text in texts if not text.startswith("!")]
     barred = [text[1:] for text in texts if text.startswith("!")]
     return _Matcher(wanted) if wanted else None, _Matcher(barred)
@@ -61,20 +61,20 @@ class Patterns:
     """
     A filter on one attribute: values or globs of which one must match, and `!` patterns of which none may.
 
-    Case counts. Without a positive pattern everything matches that is not excluded.
+    Case-sensitive. Without a positive pattern, everything that is not excluded matches.
     """
 
     texts: tuple[str, ...] = ()
 
     def matches(self, value: str) -> bool:
-        """Return whether the filter lets the value through."""
+        """Return whether the filter accepts the value."""
         wanted, barred = _matchers(self.texts)
         return (wanted is None or wanted(value)) and not barred(value)
 
 
 @lru_cache(maxsize=1024)
 def _with_present_names(patterns: Patterns, renamed: tuple[tuple[str, str], ...]) -> Patterns:
-    """Return patterns that match under its present name what they match under a former one."""
+    """Return patterns that match the current names of the values whose former names they match."""
     found = []
     for text in patterns.texts:
         sign, bare = ("!", text[1:]) if text.startswith("!") else ("", text)
@@ -85,16 +85,16 @@ def _with_present_names(patterns: Patterns, renamed: tuple[tuple[str, str], ...]
 
 def matches_all(matchers: Mapping[str, Patterns], labels: Mapping[str, str]) -> bool:
     """
-    Return whether every matcher lets its label through; a label that is not there reads as empty.
+    Return whether every matcher accepts its label; a missing label counts as empty.
 
-    What was renamed is the same under both names, in a matcher as in a label: in a silence that is stored, a route, an
-    inhibition, or an alert from before.
+    Former and current names of a value are equivalent, both in matchers (stored silences, routes, inhibitions) and in
+    the labels of older alerts.
     """
     for name, patterns in matchers.items():
         value = labels.get(name, "")
         if (renamed := FORMER_VALUES.get(name)) is not None:
             value = renamed.get(value, value)
-            patterns = _with_present_names(patterns, tuple(renamed.items()))  # noqa: PLW2901 -- the same by present names
+            patterns = _with_present_names(patterns, tuple(renamed.items()))  # noqa: PLW2901 -- the same by current names
         if not patterns.matches(value):
             return False
     return True

@@ -1,10 +1,9 @@
 """
-Instants within texts: written once in UTC, and shown by the reader's clock wherever a text reaches a person.
+Instants within texts: written in UTC, and shown in the reader's time zone wherever people read them.
 
-Every text of a message writes an instant as `format_instant` does. That form can be read back without doubt, so it is
-the value: a channel finds the instants of a text here and writes each in its own way, and what nobody rewrites (JSON,
-logs, the store) stays right as it is. A name out of a bill that looks like an instant is at worst shown by another
-clock.
+Messages write every instant as `format_instant` does, a form that can be parsed unambiguously. Channels find the
+instants of a text here and rewrite each in their own way; texts that are not rewritten (JSON, logs, the store) remain
+correct. At worst a name in a bill that resembles an instant is shown in another time zone.
 """
 
 import re
@@ -20,13 +19,13 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """The reader's clock: an IANA zone, and when it is read, which decides what is today."""
+    """The reader's clock: an IANA zone, and the current time, which decides what is today."""
 
     timezone: str
     now: datetime
 
     def text(self, at: datetime) -> str:
-        """Return an instant as short as it is understood: `14:00 CET`, `yesterday 20:00 CET`, `Mar 9 14:00 CET`."""
+        """Return an instant as briefly as is unambiguous: `14:00 CET`, `yesterday 20:00 CET`, `Mar 9 14:00 CET`."""
         zone = ZoneInfo(self.timezone)
         local, today = at.astimezone(zone), self.now.astimezone(zone).date()
         time = f"{local:%H:%M} {_zone_name(local)}"
@@ -39,14 +38,14 @@ class Clock:
         return f"{local:%Y-%m-%d} {time}"
 
     def localized(self, text: str) -> str:
-        """Return a text with each of its instants by this clock."""
+        """Return a text with each of its instants shown by this clock."""
         if " UTC" not in text:
             return text
         return "".join(part if isinstance(part, str) else self.text(part) for part in parts_of(text))
 
 
 def parts_of(text: str) -> Iterator[str | datetime]:
-    """Yield the instants of a text, aware and in UTC, and what stands between them, in their order."""
+    """Yield the instants of a text, aware and in UTC, and the text between them, in order."""
     end = 0
     for found in _WRITTEN.finditer(text):
         at = _read(found[1])
@@ -61,7 +60,7 @@ def parts_of(text: str) -> Iterator[str | datetime]:
 
 
 def _read(text: str) -> datetime | None:
-    """Return what was written; None where there is no such day, or it is too near the calendar's ends to be shifted."""
+    """Return the instant in UTC; None if there is no such day, or it is too near the calendar's limits to convert."""
     try:
         at = datetime.fromisoformat(text).replace(tzinfo=UTC)
     except ValueError:
@@ -70,16 +69,16 @@ def _read(text: str) -> datetime | None:
 
 
 def _zone_name(local: datetime) -> str:
-    """Return `CET`, and for zones whose abbreviation is a number `UTC+03`."""
+    """Return the zone's abbreviation, `CET`, or `UTC+03` if the abbreviation is a number."""
     name = f"{local:%Z}"
     return f"UTC{name}" if name[:1] in {"+", "-"} else name
 
 
 def next_morning(now: datetime, timezone: str, hour: int) -> datetime:
-    """Return when the zone's clocks show an hour next, in UTC; where they leap over it, right after."""
+    """Return when the zone's clocks next show an hour, in UTC; if they skip it, right after the change."""
     local = now.astimezone(ZoneInfo(timezone))
     morning = local.replace(hour=hour, minute=0, second=0, microsecond=0, fold=0)
     if morning.astimezone(UTC) <= now:
-        # By the wall clock: a day of 23 or 25 hours is one day.
+        # Added to local time, so that a day of 23 or 25 hours is one day.
         morning += _DAY
     return morning.astimezone(UTC)

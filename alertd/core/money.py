@@ -1,7 +1,7 @@
 """
-Exact money: integers of 1e-10 USD inside, decimal text at the edges, never a binary float.
+Exact money: integers of 1e-10 USD internally, decimal text for input and output, never a binary float.
 
-64 bits hold about ±922 million dollars; whatever does not fit is an error, never a wrapped number.
+64 bits hold about ±922 million dollars; anything larger is an error and never wraps around.
 """
 
 import re
@@ -18,9 +18,9 @@ SCALE_DIGITS = 10
 UNITS_PER_USD = 10**SCALE_DIGITS
 MAX_UNITS = 2**63 - 1
 LARGEST_SUM = MAX_UNITS * (1 - 1e-9)
-"""What a float may say of a sum for the sum itself to fit for sure: floats err far less than the billionth left out."""
+"""Largest sum in floats whose exact sum certainly fits 64 bits: float errors are far below the margin of 1e-9."""
 
-# Wide enough for every amount that fits 64 bits plus the digits that are rounded away.
+# Enough digits for every amount that fits 64 bits and for the digits that are rounded away.
 _CONTEXT = Context(prec=1100, rounding=ROUND_HALF_EVEN)
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,500}(?:\.[0-9]{0,500})?|\.[0-9]{1,500})(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
 _WRITTEN = re.compile(
@@ -31,7 +31,7 @@ _WRITTEN = re.compile(
 
 def parse_exact(text: str, *, per_usd: int = 1) -> tuple[Usd, bool]:
     """
-    Read a decimal number exactly, rounding half-even what is finer than 1e-10 USD.
+    Parse a decimal number exactly, rounding half-even to 1e-10 USD.
 
     Args:
         text: ASCII digits with optional sign, fraction and exponent; nothing else (no NaN, `1_0`, full-width digits).
@@ -54,7 +54,7 @@ def parse_exact(text: str, *, per_usd: int = 1) -> tuple[Usd, bool]:
 
 
 def if_it_fits(compute: Callable[[], FoundT], otherwise: OtherT) -> FoundT | OtherT:
-    """Return what is computed, *otherwise* where a sum in it does not fit 64 bits: only that part is not shown."""
+    """Return the result of *compute*, or *otherwise* if a sum does not fit 64 bits: only that part is not shown."""
     try:
         return compute()
     except OverflowError:
@@ -63,10 +63,10 @@ def if_it_fits(compute: Callable[[], FoundT], otherwise: OtherT) -> FoundT | Oth
 
 def parse_written(text: str) -> Usd:
     """
-    Read money as people write it: `50`, `50.25`, `$1,200`, `50 USD`.
+    Parse money as people write it: `50`, `50.25`, `$1,200`, `50 USD`.
 
     Raises:
-        ValueError: It is no amount in USD, or finer than 1e-10 USD, or too large; the text says the remedy.
+        ValueError: It is not an amount in USD, is finer than 1e-10 USD, or is too large.
     """
     match = _WRITTEN.fullmatch(text.strip())
     if match is None:
@@ -86,8 +86,8 @@ def to_decimal(amount: int) -> Decimal:
 
 
 def plain(value: Decimal) -> Decimal:
-    """Strip trailing zeros without falling into exponent notation (`1E+2`)."""
-    # The zero that is added takes the sign off a minus zero.
+    """Strip trailing zeros without introducing exponent notation (`1E+2`)."""
+    # Adding zero turns -0 into 0.
     value = value.normalize(_CONTEXT) + 0
     return value.quantize(Decimal(1), context=_CONTEXT) if value == value.to_integral_value() else value
 
@@ -99,9 +99,9 @@ def decimal_text(amount: int) -> str:
 
 def format_usd(amount: int) -> str:
     """
-    Return the amount for people: `$1,234.57`; below a cent, as many digits as distinguish it from nothing.
+    Return the amount for people: `$1,234.57`; below a cent, enough digits to distinguish it from zero.
 
-    Rounded half-even to cents, so it is for reading, not for sums.
+    Rounded half-even, and therefore for reading only, not for sums.
     """
     sign = "-" if amount < 0 else ""
     usd = _CONTEXT.scaleb(Decimal(abs(amount)), -SCALE_DIGITS)

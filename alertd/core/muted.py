@@ -1,4 +1,4 @@
-"""Why notifications are withheld, as a value. `alerts/mutes.py` alone makes it; words are made where it is shown."""
+"""Why notifications are withheld, as a value. Only `alerts/mutes.py` creates it, and puts it into words."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -13,10 +13,10 @@ class MuteKind(StrEnum):
     SILENCE = "silence"
     INHIBITION = "inhibition"
     NO_RECEIVER = "no receiver"
-    """No route leads to a receiver, so nobody is notified of what is due."""
+    """No route leads to a receiver, so that due notifications reach nobody."""
     QUIET_HOURS = "quiet hours"
     ACKNOWLEDGEMENT = "acknowledgement"
-    """Withholds repeats and the escalation, never a higher severity."""
+    """Withholds repeats and the escalation, never the notification of a higher severity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,22 +25,22 @@ class Muted:
 
     kind: MuteKind
     id: str = ""
-    """Of the silence; the fingerprint of the alert that inhibits; empty for the others."""
+    """The silence's id, or the fingerprint of the inhibiting alert; empty for other kinds."""
     by: str = ""
-    """Who silenced or acknowledged; the rule that inhibits; the receiver whose quiet hours hold notifications."""
+    """Who silenced or acknowledged, the inhibiting rule, or the receiver whose quiet hours withhold notifications."""
     until: datetime | None = None
-    """None where no time ends it."""
+    """None if no point in time ends it."""
     further: Usd | None = None
-    """The further spend that ends a silence too."""
+    """The further spend that also ends a silence; None if it has no such end."""
     comment: str = ""
-    """Why somebody silenced it; the headline of the alert that inhibits, as of the last cycle."""
+    """The reason given for a silence, or the inhibiting alert's headline as of the last cycle."""
 
     @property
     def key(self) -> tuple[MuteKind, str]:
-        """What makes it another one: the inhibiting alert's headline changes each hour and is no news."""
+        """The identity of the reason; the inhibiting alert's headline is no part of it, because it changes hourly."""
         return self.kind, self.id
 
     @property
     def is_silence(self) -> bool:
-        """Whether ending a silence ends it."""
+        """Whether it is a silence, which people can end."""
         return self.kind is MuteKind.SILENCE

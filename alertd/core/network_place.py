@@ -1,8 +1,8 @@
 """
-What kind of place a host is: this machine, or the link that clouds hand their credentials out on. Nothing is looked up.
+Whether a host is this machine, a link-local address or a cloud's metadata service, without any lookup.
 
-Whoever may edit the rules may choose where messages go. Metadata services answer every program of their machine, so
-none of them may be asked on behalf of a rules file, under any spelling of its address.
+People who may edit the rules may choose where messages go. Metadata services hand out credentials to every program on
+their machine, so a rules file must not be able to address one, under any spelling of its address.
 """
 
 import re
@@ -29,7 +29,7 @@ _METADATA_PLACES = frozenset(
         (
             "100.100.100.200",  # Alibaba Cloud
             "168.63.129.16",  # Azure
-            "192.0.0.192",  # Oracle Cloud, in former times
+            "192.0.0.192",  # Oracle Cloud, formerly
             "fd00:ec2::254",  # AWS
             "fd00:42::42",  # Scaleway
             "fd00:c1::a9fe:a9fe",  # Oracle Cloud
@@ -38,18 +38,18 @@ _METADATA_PLACES = frozenset(
     )
 )
 PLAIN_HTTP = "a secret would leave without encryption; write https://"
-"""What an error says of a URL that `sends_in_clear`."""
+"""The error text for a URL that `sends_in_clear`."""
 OFF_LIMITS_PLACE = "a link-local address or a cloud's metadata service, to which alertd sends nothing"
 OFF_LIMITS = f"this is {OFF_LIMITS_PLACE}"
-"""What an error says of a host that is off limits."""
+"""The error text for a host that is off limits."""
 _TRANSLATED = tuple(map(IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96")))
-"""Behind whose last 32 bits another protocol's address stands: RFC 6052, RFC 8215, RFC 2765."""
+"""Networks whose last 32 bits are an IPv4 address: RFC 6052, RFC 8215, RFC 2765."""
 _COMPATIBLE = IPv6Network("::/96")
 _NUMBER = re.compile(r"0[xX](?P<hexadecimal>[0-9a-fA-F]*)|(?P<octal>0[0-7]*)|(?P<decimal>[1-9][0-9]*)")
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host is this machine itself: what is sent there passes no wire."""
+    """Return whether a host is this machine, so that nothing sent to it crosses a network."""
     name = host.rstrip(".").casefold()
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -58,7 +58,7 @@ def is_loopback(host: str) -> bool:
 
 
 def sends_in_clear(url: str) -> bool:
-    """Return whether what is sent to a URL can be read on its way: it is plain HTTP, and not to this machine."""
+    """Return whether data sent to a URL could be read in transit: it uses plain HTTP to another machine."""
     parts = split_http_url(url)
     return parts is not None and parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
@@ -68,7 +68,7 @@ def is_off_limits(host: str) -> bool:
     name = host.rstrip(".").casefold()
     if name in _METADATA_NAMES or (name.startswith("instance-data") and name.endswith(_METADATA_SUFFIXES)):
         return True
-    # A zone is part of link-local addresses alone, and no host has a percent sign otherwise.
+    # Only link-local addresses have a zone, and no other host contains a percent sign.
     if "%" in name:
         return True
     address = _address(name)
@@ -76,7 +76,7 @@ def is_off_limits(host: str) -> bool:
 
 
 def _address(name: str) -> IPv4Address | IPv6Address | None:
-    """Return the address that a host's name spells, as connecting to it would; None for a name to be looked up."""
+    """Return the address that a host spells, as the system would parse it; None for a name that needs a lookup."""
     try:
         address = ip_address(name)
     except ValueError:
@@ -87,7 +87,7 @@ def _address(name: str) -> IPv4Address | IPv6Address | None:
 
 
 def _carried(address: IPv6Address) -> IPv4Address | None:
-    """Return the IPv4 address that packets to an IPv6 address end at."""
+    """Return the IPv4 address to which packets for an IPv6 address are delivered; None if there is none."""
     if address.ipv4_mapped is not None:
         return address.ipv4_mapped
     if address.sixtofour is not None:
@@ -98,7 +98,7 @@ def _carried(address: IPv6Address) -> IPv4Address | None:
 
 
 def _old_address(name: str) -> IPv4Address | None:
-    """Read what `inet_aton` takes besides: `2852039166`, `0xa9fea9fe`, `169.16689662`, `0251.0376.0251.0376`."""
+    """Parse other forms that `inet_aton` accepts: `2852039166`, `0xa9fea9fe`, `169.16689662`, `0251.0376.0251.0376`."""
     parts = name.split(".")
     if len(parts) > 4:
         return None

@@ -1,4 +1,4 @@
-"""Who stands behind an owner id: name, team, addresses and labels, found by the first pattern that matches."""
+"""The owner of an id: name, team, addresses and labels, from the first entry whose patterns match."""
 
 import re
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ class Owner:
         Patterns,
         Key("Instance, endpoint or key ids: a value, a glob or a list. First match wins.", example="gpu-7f3a*"),
     ] = Patterns()
-    """Without a pattern every id matches."""
+    """Without a pattern, every id matches."""
     match_name: Annotated[
         Patterns,
         Key(
@@ -30,7 +30,7 @@ class Owner:
             example="trainer-*",
         ),
     ] = Patterns()
-    """With a pattern an owner without such a name does not match."""
+    """With a pattern, an owner without such a name does not match."""
     name: Annotated[str, Key("The name that people use; default the name that the API gives.", example="trainer-a")] = (
         ""
     )
@@ -44,20 +44,20 @@ class Owner:
     ] = ()
 
     def matches(self, owner_id: str, api_name: str) -> bool:
-        """Return whether it stands for an owner; where both kinds of patterns are written, both must match."""
+        """Return whether this entry applies to an owner; if both kinds of patterns are given, both must match."""
         is_named = not self.match_name.texts or (bool(api_name) and self.match_name.matches(api_name))
         return is_named and self.match.matches(owner_id)
 
     def address(self, kind: str) -> str:
-        """Return where receivers of a kind (`slack`, `email`) write to it, empty where that is not known."""
-        # A user group can be named, but has no place to write to.
+        """Return where receivers of a kind (`slack`, `email`) reach the owner; empty if unknown."""
+        # A user group can be mentioned, but has no conversation to write to.
         place = "" if _GROUP.fullmatch(self.slack) else self.slack
         return {"slack": place, "email": self.email}.get(kind, "")
 
 
 def slack_mention(slack_id: str) -> str:
     """
-    Return what names a Slack member or user group so that they are notified, empty for every other text.
+    Return a mention that notifies a Slack member or user group; empty for any other text.
 
     Source: https://docs.slack.dev/messaging/formatting-message-text#mentioning-users
     """
@@ -71,18 +71,18 @@ _NOBODY = Owner()
 
 @dataclass(frozen=True, slots=True)
 class OwnerDirectory:
-    """All known owners, in the order of the file; lookups are remembered for as long as the directory lives."""
+    """All known owners, in the order of the file; lookups are cached for the lifetime of the directory."""
 
     entries: tuple[Owner, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
-    """What the API calls owners, by id: keys, instances and endpoints. A name in the rules file wins."""
+    """The API's names of keys, instances and endpoints, by id. A name in the rules file takes precedence."""
     _found: dict[str, Owner] = field(default_factory=dict, compare=False, repr=False)
 
     def find(self, owner_id: str) -> Owner:
-        """Return the first entry whose pattern matches, or an entry with every field empty."""
+        """Return the first entry that matches, or an empty one; if it has no name, with the API's name."""
         found = self._found.get(owner_id)
         if found is None:
-            # An empty id has no owner, even for a pattern `*`: spend without an owner must stay visible as such.
+            # An empty id matches nothing, not even `*`: spend without an owner must remain visible as such.
             api_name = self.names.get(owner_id, "")
             api_name = "" if shows_nothing(api_name) else api_name
             found = next((o for o in self.entries if owner_id and o.matches(owner_id, api_name)), _NOBODY)
@@ -92,11 +92,11 @@ class OwnerDirectory:
         return found
 
     def named(self, names: Mapping[str, str]) -> "OwnerDirectory":
-        """Return a directory of the same entries with other names."""
+        """Return a directory with the same entries and these API names."""
         return OwnerDirectory(self.entries, dict(names))
 
     def attribute(self, owner_id: str, name: str) -> str:
-        """Return `team` or a label of an owner, empty where it has none."""
+        """Return `team` or a label of an owner; empty if it has none."""
         owner = self.find(owner_id)
         return owner.team if name == "team" else dict(owner.labels).get(name, "")
 
@@ -105,6 +105,6 @@ class OwnerDirectory:
         name = self.find(owner_id).name
         if not owner_id:
             return "(no owner)"
-        # An id of marks that nobody sees is not nobody.
+        # An id of invisible characters is still an id, so it is shown escaped.
         shown = escape_controls(owner_id) if shows_nothing(owner_id) else owner_id
         return f"{name} ({shown})" if name and name != owner_id else shown

@@ -1,8 +1,8 @@
 """
-What the API calls the owners of bills: instances and serverless endpoints, with name, product and state.
+Instances and serverless endpoints as the API lists them, with name, product and state: the owners in bills.
 
-Decides what of a new list is a change, and what stays known where one says nothing. It never speaks of money: bills
-alone say what is spent.
+Decides what a new list changes, and what remains known if the list omits it. Money plays no part here: only bills show
+what is spent.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ _ENDING = frozenset({"toStop", "stopping", "toRemove", "removing"})
 
 
 class ResourceKind(StrEnum):
-    """The lists that the API has."""
+    """The API's lists of resources."""
 
     INSTANCE = "instance"
     ENDPOINT = "endpoint"
@@ -28,7 +28,7 @@ class ResourceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """One entry of a list, as the API has it now; a text is empty and a number 0 where it says nothing usable."""
+    """One entry of the API's list; a text is empty and a number 0 if the API gives no usable value."""
 
     id: str
     name: str
@@ -42,34 +42,34 @@ class Listed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """One list, read to its end."""
+    """One list, read completely."""
 
     entries: tuple[Listed, ...]
     is_listed: bool = True
-    """Whether the answer had a list at all: `{}` says of nothing that it is gone."""
+    """Whether the answer had a list at all; `{}` does not mean that resources are gone."""
     is_whole: bool = True
-    """Every entry had an id, so that what is not listed is gone."""
+    """Whether every entry had an id, so that a resource that is not listed is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """What is known of an instance or an endpoint, the last that was said of each thing."""
+    """An instance or endpoint, with the last known value of each field."""
 
     account: str
     id: str
     kind: ResourceKind
     name: str
     status: str
-    """As the API says it; empty where it never did."""
+    """The API's status; empty if it never gave one."""
     product: str
     gpus: int
     started_at: datetime | None
-    """When it last started, by the API or seen as it happened; None where neither is known."""
+    """When it last started, according to the API or else when that was first seen; None if unknown."""
     stopped_at: datetime | None
     gone_at: datetime | None = None
-    """The read from which on it was not listed any more."""
+    """Time of the first read that no longer listed it; None while it is listed."""
     keep_days: int | None = None
-    """How many days its data is kept once it is stopped; None where the API does not say."""
+    """How many days its data is kept after it is stopped; None if the API does not say."""
 
     @property
     def key(self) -> ResourceKey:
@@ -78,17 +78,17 @@ class Resource:
 
     @property
     def is_running(self) -> bool:
-        """Whether it runs or is about to: everything that is listed and neither ended nor ending."""
+        """Whether it is running or starting: it is listed with a status that means neither ended nor ending."""
         return self.gone_at is None and bool(self.status) and self.status not in _ENDED | _ENDING
 
     @property
     def has_ended(self) -> bool:
-        """Whether it is stopped, removed or not listed any more."""
+        """Whether it is stopped, removed or no longer listed."""
         return self.gone_at is not None or self.status in _ENDED
 
     @property
     def hardware(self) -> str:
-        """Its product with how many of it, `1 × H100 SXM 80GB`; the bare product where the number is not known."""
+        """The number of GPUs and the product, `1 × H100 SXM 80GB`; only the product if the number is unknown."""
         return f"{self.gpus} × {self.product}" if self.gpus and self.product else self.product
 
 
@@ -96,9 +96,9 @@ def changes(
     known: Mapping[ResourceKey, Resource], listing: Listing, *, account: str, kind: ResourceKind, read_at: datetime
 ) -> list[Resource]:
     """
-    Return what a list changes of what is known of an account.
+    Return the resources of an account that a list changes or adds.
 
-    A name, a product or a number that it does not say stays; so does everything of what is not listed any more.
+    Fields that the list omits keep their known values; resources that are no longer listed only get a `gone_at`.
     """
     read = {entry.id: entry for entry in listing.entries}
     found = [_taken_over(known.get((account, entry.id)), entry, account, kind, read_at) for entry in read.values()]
@@ -131,7 +131,7 @@ def _taken_over(known: Resource | None, entry: Listed, account: str, kind: Resou
     if known is None:
         return fresh
     started, stopped = fresh.started_at or known.started_at, fresh.stopped_at or known.stopped_at
-    # Seen as it happened, where the list says no time of its own.
+    # If the list gives no new time, the change happened by the time of this read.
     if fresh.is_running and known.has_ended and fresh.started_at in {None, known.started_at}:
         started = read_at
     if fresh.has_ended and known.is_running and fresh.stopped_at in {None, known.stopped_at}:
@@ -140,10 +140,10 @@ def _taken_over(known: Resource | None, entry: Listed, account: str, kind: Resou
 
 
 def _past(at: datetime | None, read_at: datetime) -> datetime | None:
-    """Return an instant that has come; one that has not is nothing that happened."""
+    """Return an instant that is not in the future; None for any other."""
     return at if at is not None and at <= read_at else None
 
 
 def names_of(resources: Iterable[Resource]) -> dict[str, str]:
-    """Return what resources are called, by id; those without a name are left out."""
+    """Return the names of resources by id, without those that have none."""
     return {resource.id: resource.name for resource in resources if resource.name}

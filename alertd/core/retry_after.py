@@ -1,18 +1,18 @@
-"""How long a server asks to wait, and the dates that HTTP writes. Source: RFC 9110, sections 5.6.7 and 10.2.3."""
+"""The wait that a server requests, and HTTP dates. Source: RFC 9110, sections 5.6.7 and 10.2.3."""
 
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-# Some servers send fractions, which the RFC does not know.
+# Some servers send fractions, which the RFC does not allow.
 _SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _MOST_SECONDS = 999_999_999
-"""31 years; whatever is longer counts as this."""
+"""31 years, to which longer waits are shortened."""
 
 
 def parse_http_date(text: str | None) -> datetime | None:
-    """Read an HTTP date as an aware UTC datetime; None where there is none or it cannot be read."""
+    """Parse an HTTP date as an aware UTC datetime; None if it is missing or invalid."""
     try:
         at = parsedate_to_datetime(text or "")
         return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
@@ -22,13 +22,14 @@ def parse_http_date(text: str | None) -> datetime | None:
 
 def retry_after(headers: Mapping[str, str], *, now: datetime) -> timedelta | None:
     """
-    Return the wait that an answer's `Retry-After` asks for, never negative; None where nothing readable is said.
+    Return the wait that a response's `Retry-After` requests, never negative; None if it is missing or invalid.
 
-    A date counts against the answer's own `Date`, so that a wrong clock here does no harm. The caller bounds the wait.
+    A date is compared with the response's own `Date`, so that a wrong local clock does no harm. The caller limits the
+    wait.
 
     Args:
-        headers: The answer's, by names in any case.
-        now: Stands in where the answer has no date, aware.
+        headers: The response's headers, a mapping that ignores case.
+        now: Aware; used if the response has no valid `Date`.
     """
     text = headers.get("Retry-After", "").strip()
     if _SECONDS.fullmatch(text):

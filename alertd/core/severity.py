@@ -1,10 +1,10 @@
-"""How bad: info < warning < critical."""
+"""Severities of alerts: info < warning < critical."""
 
 from enum import IntEnum
 
 
 class Severity(IntEnum):
-    """The severities, ordered; `label` is how they are written everywhere."""
+    """The severities, ordered; everywhere else they are written as their `label`."""
 
     INFO = 1
     WARNING = 2
@@ -18,7 +18,7 @@ class Severity(IntEnum):
     @classmethod
     def of(cls, label: str) -> "Severity":
         """
-        Return the severity that a word names.
+        Return the severity with a label, in lower case.
 
         Raises:
             KeyError: There is no such severity.

@@ -1,11 +1,11 @@
-"""Which texts are ids of Slack, and what people paste in their place; no workspace is asked."""
+"""Parsers for Slack ids and for what people paste instead, by syntax alone: no workspace is queried."""
 
 import re
 
 from alertd.core.printable import excerpt
 
 _FORMS = (
-    # An id as such, a mention as messages hold it, and a link as Slack's menus copy it.
+    # A bare id, a mention as in the text of messages, and a link as copied from Slack's menus.
     re.compile(r"(?P<id>[A-Z][A-Z0-9]{5,30})", re.ASCII),
     re.compile(r"<(?:@|#|!subteam\^)(?P<id>[A-Z][A-Z0-9]{5,30})(?:\|[^<>]*)?>", re.ASCII),
     re.compile(
@@ -14,9 +14,9 @@ _FORMS = (
     ),
 )
 _CHANNEL_NAME = re.compile(r"#?[^\s/,.A-Z<>@#|:]{1,80}")
-"""Slack's channel names have no capitals, blanks or points, in any script."""
+"""Slack's channel names, in any script, contain no capitals, blanks or dots."""
 _CHANNELS = "CGDUW"
-"""A member's id opens a direct message."""
+"""First letters of valid ids: a member's id opens a direct message."""
 _OWNERS = "UWSCGD"
 _APPROVERS = "UWS"
 
@@ -28,10 +28,10 @@ def _id(text: str) -> str:
 
 def parse_owner_id(text: str) -> str:
     """
-    Return the id of a member, user group or channel; a pasted mention or link stands for the id in it.
+    Return the id of a member, user group or channel, extracted from a pasted mention or link.
 
     Raises:
-        ValueError: It is none of them; the text says where the id is found.
+        ValueError: It is none of them; the text says where to find the id.
     """
     found = _id(text)
     if found[:1] and found[0] in _OWNERS:
@@ -44,10 +44,10 @@ def parse_owner_id(text: str) -> str:
 
 def parse_approver_id(text: str) -> str:
     """
-    Return the id of a member or user group; a pasted mention or link stands for the id in it.
+    Return the id of a member or user group, extracted from a pasted mention or link.
 
     Raises:
-        ValueError: It is neither; the text says where the id is found.
+        ValueError: It is neither; the text says where to find the id.
     """
     found = _id(text)
     if found[:1] and found[0] in _APPROVERS:
@@ -60,10 +60,10 @@ def parse_approver_id(text: str) -> str:
 
 def parse_channel(text: str) -> str:
     """
-    Return a channel by its name or id; a pasted mention or link stands for the id in it.
+    Return a channel's name, or its id, extracted from a pasted mention or link.
 
     Raises:
-        ValueError: It is none; the text says what to write.
+        ValueError: It is neither; the text says what to write.
     """
     found = _id(text)
     if found and found[0] in _CHANNELS:
@@ -75,10 +75,10 @@ def parse_channel(text: str) -> str:
 
 def parse_member_id(text: str) -> str:
     """
-    Return the id of a member; a pasted mention or link stands for the id in it.
+    Return the id of a member, extracted from a pasted mention or link.
 
     Raises:
-        ValueError: It is none; the text says where the id is found.
+        ValueError: It is not a member's id; the text says where to find it.
     """
     found = _id(text)
     if found[:1] and found[0] in "UW":

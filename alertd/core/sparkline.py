@@ -1,8 +1,8 @@
 """
-Amounts as a line of bars, and the days or hours that each bar stands for.
+Amounts as a line of bars, and the days or hours that each bar represents.
 
-Nothing is the lowest bar, whatever is more than nothing at least the second: a quiet day and a cheap one look
-different. A credit counts as nothing.
+Zero is the lowest bar and any positive amount at least the second, so that a day without spend and a cheap one are
+distinguishable. A credit counts as zero.
 """
 
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ BLOCKS = "▁▂▃▄▅▆▇█"
 ASCII = "_.:-=+*#"
 """For terminals that cannot show blocks."""
 HOURLY_UP_TO = 48
-"""So many hours are drawn by the hour, longer ones by the day."""
+"""Longest window, in hours, that is drawn by the hour; longer ones are drawn by the day."""
 
 
 def levels_in(encoding: str) -> str:
-    """Return the bars that texts of an encoding can hold, lowest first."""
+    """Return the bar characters that an encoding can represent, lowest first."""
     try:
         BLOCKS.encode(encoding)
     except (UnicodeEncodeError, LookupError):
@@ -29,10 +29,10 @@ def levels_in(encoding: str) -> str:
 
 def bounds(window: HourRange, timezone: str) -> list[int]:
     """
-    Return the hours between which the bars of a window lie, in rising order; the first and last are the window's.
+    Return the hours that separate the bars of a window, ascending, with the window's start and end as first and last.
 
     Args:
-        timezone: Whose midnights part the days; the first and the last day may be there in part.
+        timezone: The zone whose midnights separate the days; the first and last day may be incomplete.
     """
     if len(window) <= HOURLY_UP_TO:
         return list(range(window.start, window.end + 1))
@@ -40,7 +40,7 @@ def bounds(window: HourRange, timezone: str) -> list[int]:
 
 
 def bar_length(window: HourRange, timezone: str, *, width: int) -> str:
-    """Return what one bar of `sparkline` stands for, for people: `hour`, `day`, `9 days`."""
+    """Return the duration of one bar of `sparkline`, for people: `hour`, `day`, `9 days`."""
     if len(window) <= HOURLY_UP_TO:
         return "hour"
     days = _together(len(bounds(window, timezone)) - 1, width)
@@ -49,15 +49,15 @@ def bar_length(window: HourRange, timezone: str, *, width: int) -> str:
 
 def sparkline(amounts: Sequence[int], *, width: int, levels: str = BLOCKS) -> str:
     """
-    Draw amounts as bars from nothing up to the largest.
+    Draw amounts as bars from zero up to the largest.
 
     Args:
-        width: At most so many characters; more amounts are drawn as means of as many neighbours as it takes.
-        levels: The bars, lowest first.
+        width: Maximum number of characters; if there are more amounts, each bar is the mean of several neighbours.
+        levels: The bar characters, lowest first.
     """
     together = _together(len(amounts), width)
     parts = (amounts[start : start + together] for start in range(0, len(amounts), together))
-    # The last part may be shorter: means compare, sums would not.
+    # The last part may be shorter, so means are comparable and sums would not be.
     means = [-(-max(0, sum(part)) // len(part)) for part in parts]
     largest, top = max(means, default=0), len(levels) - 1
     return "".join(levels[max(1, (2 * mean * top + largest) // (2 * largest)) if mean else 0] for mean in means)

@@ -1,4 +1,4 @@
-"""Durations, instants and time zones as people write them; each parser takes text and says what to write instead."""
+"""Parsers for durations, instants and time zones as people write them; their errors say what to write instead."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -7,17 +7,17 @@ from zoneinfo import ZoneInfo
 from alertd.core.words import quote
 
 DURATION = r"^(?!$)([0-9]{1,5}w)?([0-9]{1,5}d)?([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$"
-"""An ECMA regular expression as well: editors use the same one."""
+"""Also valid as an ECMA regular expression, which editors use."""
 INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
 _SECONDS = (604800, 86400, 3600, 60, 1)
 
 
 def parse_duration(text: str) -> timedelta:
     """
-    Read a duration: `90m 24h 7d 4w`, or several joined as in `1d12h`.
+    Parse a duration: `90m`, `24h`, `7d`, `4w`, or several combined as in `1d12h`.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not a duration.
     """
     match = re.fullmatch(DURATION, text)
     if match is None:
@@ -28,10 +28,10 @@ def parse_duration(text: str) -> timedelta:
 
 def parse_instant(text: str) -> datetime:
     """
-    Read an ISO 8601 instant with its zone; returned in UTC.
+    Parse an ISO 8601 instant that has a UTC offset, and return it in UTC.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not an instant.
     """
     if not re.fullmatch(INSTANT, text):
         raise ValueError(f"{quote(text)} is not a time; write it with its zone, like 2026-12-01T08:00:00Z")
@@ -42,17 +42,17 @@ def parse_instant(text: str) -> datetime:
 
 
 NO_ZONES = frozenset({"localtime", "posixrules", "Factory"})
-"""Files among the zones: whatever the machine's zone is, a default of old rules, and "not set yet"."""
+"""Files of the zone database that are not places: the machine's own zone, defaults for POSIX rules, and "not set"."""
 OTHER_CLOCKS = ("posix/", "right/")
-"""Folders with copies of all zones, the second with leap seconds, which no other clock here counts."""
+"""Folders with copies of all zones, the second with leap seconds, which are not counted anywhere else."""
 
 
 def parse_zone(text: str) -> str:
     """
-    Read the name of an IANA time zone; files beside them that name no place are none.
+    Return the name of an IANA time zone if it is valid; other files of the zone database are refused.
 
     Raises:
-        ValueError: There is none of that name.
+        ValueError: There is no time zone of that name.
     """
     if text.startswith(OTHER_CLOCKS):
         raise ValueError(f"{quote(text)} is not a time zone; write {text.partition('/')[2]}")

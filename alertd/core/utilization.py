@@ -1,7 +1,7 @@
 """
-How busy instances are: of each five minutes the highest utilisation that was sampled, the mean over the GPUs.
+How busy instances are: the highest sampled utilisation, a mean over the GPUs, in each slot of five minutes.
 
-Shares are whole millionths. The highest of a slot decides, so that thinning never makes anything idle that worked.
+Shares are integers in millionths. A slot keeps its highest sample, so that an instance that worked never appears idle.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,30 +12,30 @@ from alertd.core.hours import EPOCH
 
 SLOT = timedelta(minutes=5)
 WHOLE = 1_000_000
-"""A share of one."""
+"""100 % as a share in millionths."""
 LONGEST_GAP = timedelta(minutes=30)
-"""Samples further apart say nothing of what lies between them."""
+"""Longest gap between samples; utilisation within a longer one is unknown."""
 KEPT = timedelta(days=14)
-"""Older samples are dropped: idling is counted for so long at most."""
+"""How long samples are kept, which is also the longest idle time that can be found."""
 
 Sample = tuple[int, int]
 """(Unix seconds, share in millionths)."""
 Slots = Mapping[int, int]
-"""Number of the slot since 1970 to the highest share in it."""
+"""The highest share in each slot, by the slot's number since 1970."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Idle:
-    """The stretch up to the newest sample in which nothing was above a share."""
+    """The time up to the newest sample in which no sample was above a given share."""
 
     since: datetime
     until: datetime
     highest: int
-    """The highest share in it."""
+    """The highest share in that time."""
 
 
 def slot_of(seconds: int) -> int:
-    """Return the slot in which an instant lies, Unix seconds."""
+    """Return the slot that contains an instant, given in Unix seconds."""
     return seconds // int(SLOT.total_seconds())
 
 
@@ -45,7 +45,7 @@ def start_of_slot(slot: int) -> datetime:
 
 
 def with_samples(known: Slots, samples: Iterable[Sample], now: datetime) -> dict[int, int]:
-    """Return what is known with further samples, without what is older than is kept."""
+    """Return the known slots with further samples added, without slots older than `KEPT`."""
     first = slot_of(int((now - KEPT - EPOCH).total_seconds()))
     found = {slot: share for slot, share in known.items() if slot >= first}
     for seconds, share in samples:
@@ -56,18 +56,18 @@ def with_samples(known: Slots, samples: Iterable[Sample], now: datetime) -> dict
 
 
 def newest_of(slots: Slots, now: datetime) -> int | None:
-    """Return the newest share that was sampled, None where that is too long ago to say anything of now."""
+    """Return the share of the newest slot; None if that is too old to describe the present."""
     newest = max(slots, default=None)
     return None if newest is None or now - start_of_slot(newest) > LONGEST_GAP + SLOT else slots[newest]
 
 
 def idle_stretch(slots: Slots, below: int, now: datetime, *, started_at: datetime | None = None) -> Idle | None:
     """
-    Return for how long no sample was above a share; None where the newest one is, or none is new enough.
+    Return since when no sample was above a share; None if the newest one is above it or too old.
 
     Args:
-        below: In millionths; a share at it is idle.
-        started_at: What was sampled before the instance last started is of another life.
+        below: The share in millionths; equal shares are idle too.
+        started_at: When the instance last started; samples before that are ignored.
     """
     if newest_of(slots, now) is None:
         return None
@@ -84,9 +84,9 @@ def idle_stretch(slots: Slots, below: int, now: datetime, *, started_at: datetim
 
 
 def is_cut(slots: Slots, idle: Idle, *, started_at: datetime | None = None) -> bool:
-    """Return whether a stretch begins at a gap in the samples, or at the first of them, and may be longer."""
+    """Return whether an idle time begins at the first sample or after a gap, so that it may have begun earlier."""
     if started_at is not None and idle.since - started_at <= LONGEST_GAP:
-        # It did nothing since it started.
+        # It has been idle since it started.
         return False
     before = max((slot for slot in slots if start_of_slot(slot) < idle.since), default=None)
     return before is None or idle.since - start_of_slot(before) > LONGEST_GAP

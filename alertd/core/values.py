@@ -1,4 +1,4 @@
-"""Values of alerts: for people, with their units, and for programs, to a stated number of digits."""
+"""Formats values of alerts: for people with their units, and for programs with a fixed number of digits."""
 
 from datetime import timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
@@ -12,7 +12,7 @@ from alertd.core.words import format_age, format_instant, format_share
 _DAY_S = 86400
 _HOUR_S = 3600
 OTHER_DIGITS = 6
-"""Digits after the point of shares, ratios, days and hours for programs."""
+"""Decimal places of shares, ratios, days and hours for programs."""
 
 
 def format_value(value: Decimal, unit: Unit) -> str:
@@ -34,29 +34,29 @@ def threshold_text(severity: Severity, threshold: Decimal, unit: Unit, *, is_bel
 
 
 def reached_text(alert: Alert) -> str:
-    """Return the threshold of an alert that its value reaches; empty where it reaches none."""
+    """Return the alert's threshold as text if its value reaches it, else an empty text."""
     if alert.threshold is None or not alert.is_reached:
         return ""
     return threshold_text(alert.severity, alert.threshold, alert.unit, is_below=alert.is_below)
 
 
 def is_of_bills(known: Alert | Sample | Moved) -> bool:
-    """Return whether a value is a sum of bills or a share of one, so that it ends where those are billed through."""
+    """Return whether a value is a sum of bills or a share of one, so that `billed through` applies to it."""
     return known.unit in {Unit.USD, Unit.RATIO} and not known.is_below
 
 
 def through_text(known: Alert | Sample | Moved) -> str:
-    """Return up to when a value is known: `2026-03-09 14:00 UTC; cloud_storage through Mar 8`."""
+    """Return until when a value is known: `2026-03-09 14:00 UTC; cloud_storage through Mar 8`."""
     lagging = f"; {lag_text(known.lagging)}" if known.lagging else ""
     return f"{format_instant(known.as_of)}{lagging}"
 
 
 def exact_text(value: Decimal, unit: Unit, *, is_below: bool = False) -> str:
     """
-    Return a value for programs, without zeros at the end: money to 10 digits after the point, all else to 6.
+    Return a value for programs, without trailing zeros: money to 10 decimal places, everything else to 6.
 
     Args:
-        is_below: Thresholds are reached from above. What does not reach one is not rounded to it.
+        is_below: Whether thresholds are reached by lower values. Rounding never makes a value reach a threshold.
     """
     digits = SCALE_DIGITS if unit is Unit.USD else OTHER_DIGITS
     rounding = ROUND_CEILING if is_below else ROUND_FLOOR

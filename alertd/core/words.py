@@ -1,4 +1,4 @@
-"""The small phrases that every message shares: durations, instants, groups."""
+"""Short phrases used in all messages: durations, instants, groups."""
 
 import json
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ _UNITS = (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("m", timedelta(m
 
 
 def quote(text: str) -> str:
-    """Return what somebody wrote as errors quote it: in quotes, cut when long, what cannot be seen as its escape."""
+    """Return a user's text for an error message: in quotes, shortened if long, with invisible characters escaped."""
     cut = text[:_LONGEST_QUOTED] + ("…" if len(text) > _LONGEST_QUOTED else "")
     seen = json.dumps(cut, ensure_ascii=False)
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in seen)
 
 
 def format_duration(duration: timedelta) -> str:
-    """Return a duration as people write it in rules: up to three days in hours, above in days, where that is exact."""
+    """Return a duration as in rules, in the largest unit that is exact; up to three days, hours at most."""
     units = _UNITS[1:] if duration <= timedelta(days=3) else _UNITS
     for unit, length in units:
         if duration >= length and not duration % length:
@@ -30,7 +30,7 @@ def format_duration(duration: timedelta) -> str:
 
 
 def format_age(duration: timedelta) -> str:
-    """Return about how long something lasts, for people: `3 d 4 h`, `5 h`, `12 min`."""
+    """Return an approximate duration for people: `3 d 4 h`, `5 h`, `12 min`."""
     minutes = int(duration.total_seconds()) // 60
     days, rest = divmod(minutes, 24 * 60)
     hours, minutes = divmod(rest, 60)
@@ -42,33 +42,33 @@ def format_age(duration: timedelta) -> str:
 
 
 def format_count(number: int | Decimal, noun: str) -> str:
-    """Return how many there are of something whose name takes an `s`: `1 rule`, `3 rules`, `0.5 days`."""
+    """Return a count with its noun, whose plural ends in `s`: `1 rule`, `3 rules`, `0.5 days`."""
     shown = f"{number:f}" if isinstance(number, Decimal) else str(number)
     return f"{shown} {noun}" if number == 1 else f"{shown} {noun}s"
 
 
 def format_list(names: Sequence[str], word: str = "and") -> str:
-    """Return names as a sentence lists them: `gpu`, `gpu and llm`, `gpu, llm and web_search`; or with another word."""
+    """Return names as a list in a sentence: `gpu`, `gpu and llm`, `gpu, llm and web_search`; *word* replaces "and"."""
     return f" {word} ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def format_instant(at: datetime) -> str:
-    """Return an instant to the minute, in UTC and saying so."""
+    """Return a UTC instant to the minute: `2026-01-10 12:00 UTC`."""
     return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
 def format_about(amount: int) -> str:
-    """Return an amount in 1e-10 USD that is not billed yet: whole dollars without cents, `$48`, `$48.50`."""
+    """Return an estimated amount, given in 1e-10 USD; even dollars without cents: `$48`, `$48.50`."""
     return format_usd(amount).removesuffix(".00")
 
 
 def format_share(share: Decimal) -> str:
-    """Return a share or ratio for people, in percent, never in another unit: `83 %`, `250 %`, `4,120 %`."""
+    """Return a share or ratio for people, always in percent: `83 %`, `250 %`, `4,120 %`."""
     return f"{plain(round(share * 100, 1)):,f} %"
 
 
 def group_name(group: Labels, owners: OwnerDirectory) -> str:
-    """Return a group for people: `trainer-a (gpu-1) · gpu`; empty for the whole."""
+    """Return a group for people: `trainer-a (gpu-1) · gpu`; empty if it has no labels."""
     return " · ".join(_label_text(name, value, owners) for name, value in group)
 
 

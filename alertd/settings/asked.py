@@ -1,8 +1,9 @@
 """
-What commands go by that only ask, or only check.
+The settings of commands that only read or only check.
 
-They read the same sources by the same forms as `load_settings`, without the library, which takes longer to import than
-such a command may take. Those that ask need a few settings: a mail server's wrong port keeps nobody from the alerts.
+They are read from the same sources with the same forms as in `load_settings`, but without pydantic, which takes longer
+to import than such a command may run. Commands that only read need few settings: a wrong mail server port does not
+stop them.
 """
 
 import os
@@ -45,7 +46,7 @@ _OTHER_DEFAULTS: Mapping[str, object] = {
 
 
 class SettingsInUse:
-    """What is made of the settings, however they were read."""
+    """What is derived from the settings, for both ways of reading them."""
 
     if TYPE_CHECKING:
         rules: Path | None
@@ -61,29 +62,29 @@ class SettingsInUse:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Return what works and is still worth a word: names that are none, files that others may change."""
+        """Return what does not prevent a start but should be corrected: unknown names, files that others may change."""
         return self._source_warnings + self.outgoing.warnings
 
     @cached_property
     def outgoing(self) -> "Outgoing":
         """
-        How clients connect to others, by the system's variables for proxies and certificates; read once.
+        How clients connect to other hosts, from the system's variables for proxies and certificates; read once.
 
         Raises:
             SettingsError: One of them cannot be used.
         """
-        from alertd.outgoing.connections import Outgoing  # noqa: PLC0415 -- those who ask connect to nobody
+        from alertd.outgoing.connections import Outgoing  # noqa: PLC0415 -- commands that only read never connect
 
         return Outgoing.from_environment(os.environ)
 
     def listen(self) -> "Listen | None":
         """
-        Return where the status page is served, and to whom; None where it is not.
+        Return where the status page is served, and to whom; None if it is not served.
 
         Raises:
-            SettingsError: It is no such address, reaches beyond loopback without a token, or the token is too short.
+            SettingsError: It is not a valid address, is not loopback and has no token, or the token is too short.
         """
-        from alertd.settings.listen import parse_listen  # noqa: PLC0415 -- nor do they serve a page
+        from alertd.settings.listen import parse_listen  # noqa: PLC0415 -- nor do they serve the page
 
         return parse_listen(
             self.http_listen,
@@ -93,7 +94,7 @@ class SettingsInUse:
         )
 
     def plain(self, name: str) -> str | None:
-        """Return a setting as text, secrets included, None when it is not set; only for what is built from settings."""
+        """Return a setting or its default as text, even a secret, to build on; None without one."""
         raise NotImplementedError
 
     def secrets(self) -> tuple[str, ...]:
@@ -101,14 +102,14 @@ class SettingsInUse:
         raise NotImplementedError
 
     def rules_path(self) -> Path:
-        """Return where the rules are; the first default that exists, else the one in this folder."""
+        """Return the rules' path: the setting, else the first default that exists, else `rules.yaml` in this folder."""
         if self.rules is not None:
             return self.rules
         local = Path("rules.yaml")
         return SYSTEM_RULES if not local.exists() and SYSTEM_RULES.exists() else local
 
     def store_url(self) -> str:
-        """Return the database URL, with systemd's state directory as the default place."""
+        """Return the database URL; by default SQLite in systemd's state directory, else in this folder."""
         if self.database_url:
             return self.database_url
         state = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
@@ -117,7 +118,7 @@ class SettingsInUse:
 
 @dataclass(frozen=True, kw_only=True)
 class AskedSettings(SettingsInUse):
-    """The settings of a command that only asks or checks, with the defaults of all commands."""
+    """The settings of a command that only reads or checks; the defaults are those of all commands."""
 
     rules: Path | None = None
     database_url: str = field(default="", repr=False)
@@ -129,14 +130,14 @@ class AskedSettings(SettingsInUse):
     novita_base_url: str = "https://api.novita.ai"
     http_listen: str = "127.0.0.1:9464"
     others: Mapping[str, object] = field(default_factory=dict, repr=False)
-    """Further settings that are set, by name; for a command that checks."""
+    """The other settings that are set, by name; only filled for a command that checks."""
     held: tuple[str, ...] = field(default=(), repr=False)
-    """Every secret that is set."""
+    """The secrets that are set; for a command that checks, only valid ones."""
     _source_warnings: tuple[str, ...] = ()
-    """What works in the files that hold settings, and is still worth a word."""
+    """Warnings about where settings come from; only filled for a command that checks."""
 
     def plain(self, name: str) -> str | None:
-        """Return a setting as text, secrets included, None when it is not set; only for what is built from settings."""
+        """Return a setting or its default as text, even a secret, to build on; None without one."""
         value = self.others.get(name, _OTHER_DEFAULTS.get(name)) if name not in _FIELDS else getattr(self, name)
         return str(value) if value is not None else None
 
@@ -150,10 +151,10 @@ _FIELDS = frozenset(AskedSettings.__annotations__)
 
 def load_asked_settings() -> AskedSettings:
     """
-    Read the settings of a command that only asks.
+    Read the settings of a command that only reads.
 
     Raises:
-        SettingsError: As `load_settings`, of these settings and of the files that hold settings.
+        SettingsError: As in `load_settings`, but only for these settings and the files that hold settings.
     """
     sources = read_sources(os.environ, frozenset(_FORMS) | SECRETS)
     values: dict[str, Any] = {}
@@ -173,9 +174,9 @@ def load_checked_settings() -> tuple[AskedSettings, tuple[str, ...]]:
     Read all settings.
 
     Returns:
-        The settings, with the defaults of those that are wrong, and what `load_settings` would say of these.
+        The settings, with defaults for those that are wrong, and the errors that `load_settings` would raise for them.
     """
-    from alertd.settings.forms import FORMS, formed  # noqa: PLC0415 -- those who ask need a few
+    from alertd.settings.forms import FORMS, formed  # noqa: PLC0415 -- commands that only read need few forms
 
     sources = read_sources(os.environ, frozenset(FORMS))
     values: dict[str, Any] = {}

@@ -1,8 +1,8 @@
 """
-What a setting's value may be like. Pure.
+Forms of settings: functions that parse and check the text of a setting. Pure.
 
-Each form returns the value that is used, or raises ValueError with the end of a sentence that begins with the value:
-"is not a duration; write 30s, 10m, 2h or 1d". The value itself is not repeated: it may be a secret.
+Each form returns the value to use, or raises ValueError with the end of a sentence that begins with the value:
+"is not a duration; write 30s, 10m, 2h or 1d". The value itself is not repeated, because it may be a secret.
 """
 
 import re
@@ -25,21 +25,21 @@ _QUOTES = frozenset("\"'`\u201c\u201d")
 
 
 def login(value: str) -> str:
-    """Return a name or a password that a login may use."""
+    """Return a user name or password without control characters."""
     if any(character < " " or character == "\x7f" for character in value.strip()):
         raise ValueError("has line breaks or control characters; copy it again")
     return value
 
 
 def header_token(value: str) -> str:
-    """Return a token that a request's header can carry; its length is for the server to judge."""
+    """Return a token that an HTTP header can hold; its length is checked in `listen`."""
     if not all(" " <= character <= "~" for character in value.strip()):
         raise ValueError("has characters that no request can carry; write letters, digits, - and _")
     return value
 
 
 def quoted_key(value: str) -> str:
-    """Return a key; one in quotes was copied from a place where a shell takes them away."""
+    """Return a key; refuse one in quotes, which was copied from a place where a shell removes them."""
     text = value.strip()
     if text[:1] in _QUOTES or text[-1:] in _QUOTES:
         raise ValueError("is in quotes, which would be a part of it; write it without them")
@@ -47,14 +47,14 @@ def quoted_key(value: str) -> str:
 
 
 def port(value: str) -> int:
-    """Read a port's number."""
+    """Parse a port number."""
     if not value.isascii() or not value.isdigit() or len(value) > 5 or not 0 < int(value) <= _LARGEST_PORT:
         raise ValueError(f"is not a port; write a number from 1 to {_LARGEST_PORT}")
     return int(value)
 
 
 def host(value: str) -> str:
-    """Return a host by name or address, without port, scheme or login; IPv6 with or without brackets."""
+    """Return a host's name in ASCII or its address, without brackets; refuse a port, scheme or login."""
     bare = value[1:-1] if value.startswith("[") and value.endswith("]") else value
     try:
         return str(ip_address(bare))
@@ -70,7 +70,7 @@ def host(value: str) -> str:
 
 
 def greeting(value: str) -> str:
-    """Return how a host greets a mail server: its full name, or its address in brackets."""
+    """Return the name with which a host greets a mail server: its full name, or its address in brackets."""
     bare = value[1:-1].removeprefix("IPv6:") if value.startswith("[") and value.endswith("]") else value
     try:
         return address_literal(bare)
@@ -82,7 +82,7 @@ def greeting(value: str) -> str:
 
 
 def base_url(example: str) -> Callable[[str], str]:
-    """Return the form of an address that paths are put behind."""
+    """Return the form of a URL to which paths are appended."""
 
     def read(value: str) -> str:
         parts = split_http_url(value)
@@ -104,7 +104,7 @@ def _no_address(value: str, example: str) -> str:
 
 
 def secret_url(example: str, *, path_on: str = "") -> Callable[[str], str]:
-    """Return the form of an address that is all secret; *path_on* names the host on which the path is what counts."""
+    """Return the form of a URL that is a secret as such; on the host *path_on* it must have a path."""
 
     def read(value: str) -> str:
         parts = split_http_url(value)
@@ -118,7 +118,7 @@ def secret_url(example: str, *, path_on: str = "") -> Callable[[str], str]:
 
 
 def token(prefix: str, *, other: str, variable: str, also: str = "") -> Callable[[str], str]:
-    """Return the form of a token of Slack; *other* begins that of another setting, *variable*, *also* a rarer kind."""
+    """Return the form of a Slack token; *other* is the prefix of tokens for *variable*, *also* a rarer valid prefix."""
 
     def read(text: str) -> str:
         if text.startswith(other):
@@ -135,7 +135,7 @@ def token(prefix: str, *, other: str, variable: str, also: str = "") -> Callable
 
 
 def members(value: str) -> str:
-    """Return member ids with commas between them; pasted mentions and links stand for the ids in them."""
+    """Return member ids separated by commas, extracted from pasted mentions and links."""
     found = []
     for text in re.split(r"[,;\s]+", value):
         if text:
@@ -144,16 +144,16 @@ def members(value: str) -> str:
             except ValueError as error:
                 raise ValueError(f"has something else than ids: {error}") from None
     if not found:
-        # Taken for a list of nobody it would let everybody in.
+        # An empty list would mean that everybody is allowed.
         raise ValueError('names nobody; write ids like U04ABCDEF (in Slack: profile, "Copy member ID")')
     return ",".join(found)
 
 
 def sender(value: str) -> str:
-    """Return the address that mail comes from, with or without a name before it."""
-    from email.utils import getaddresses  # noqa: PLC0415 -- where mail is sent
+    """Return the sender's mail address, with or without a name before it."""
+    from email.utils import getaddresses  # noqa: PLC0415 -- only if mail is sent
 
-    # Longer ones are no address, and the library goes as deep as they are nested; of several it takes the first.
+    # The length is limited, because the parser recurses into nested comments.
     found = [] if len(value) > _LONGEST_SENDER else getaddresses([value])
     is_closed = value.count("<") == value.count(">") <= 1
     if len(found) != 1 or not is_address(found[0][1]) or not is_closed:
@@ -162,8 +162,8 @@ def sender(value: str) -> str:
 
 
 def page_url(value: str) -> str:
-    """Return an address that pages stand below, without a slash at its end."""
-    # A login, a query or a fragment has no place before a path, and messages are none for secrets.
+    """Return the URL of the status page, without a trailing slash."""
+    # Paths cannot follow a query or a fragment, and a login is a secret, which messages must not contain.
     is_plain = value.isascii() and not _NOT_IN_PAGE_URLS & set(value)
     if spelt := host_in_ascii(value):
         raise ValueError(f"has a host with letters beyond ASCII; write {spelt} for it")
@@ -173,7 +173,7 @@ def page_url(value: str) -> str:
 
 
 def bearer_token(value: str) -> str:
-    """Return what can stand behind `Authorization: Bearer`."""
+    """Return a token that can follow `Authorization: Bearer`."""
     if " " in value.strip():
         raise ValueError('has blanks, which no token has; leave out "Bearer" if it stands there, and copy it again')
     return quoted_key(header_token(value))
@@ -188,7 +188,7 @@ def _as_written(value: str) -> str:
 
 
 FORMS: Mapping[str, Form] = {
-    # First of all: the checks of other settings ask for it.
+    # First, because the checks of other settings depend on it.
     "allow_plain_http": yes_or_no,
     "rules": Path,
     "database_url": _as_written,
@@ -217,17 +217,17 @@ FORMS: Mapping[str, Form] = {
     "log_format": log_format,
     "log_level": log_level,
 }
-"""The form of each setting, in the order in which they are shown."""
+"""The form of each setting, in the order of checking and display."""
 _GUARDED = frozenset({"novita_base_url", "slack_base_url", "slack_webhook_url", "heartbeat_url"})
-"""Where secrets go."""
+"""The settings whose URLs receive or contain secrets."""
 
 
 def formed(name: str, text: str, *, allows_plain_http: bool) -> object:
     """
-    Return a setting as it is used.
+    Return the parsed value of a setting.
 
     Raises:
-        ValueError: It has another form, or a secret would go in clear, which must be allowed.
+        ValueError: It is not valid, or a secret would be sent unencrypted without `allows_plain_http`.
     """
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise ValueError("is not UTF-8")

@@ -1,8 +1,8 @@
 """
-What installed packages register under a group of entry points.
+The entry points that installed packages register in a group.
 
-Reads the same files as `importlib.metadata`, which takes longer to import than a command that asks may run; packages
-inside archives are not seen, and none can hold what alertd depends on.
+Reads the same files as `importlib.metadata`, whose import takes longer than a command that only reads may run. Packages
+in archives are not found, but none of alertd's dependencies can be in one.
 Source: https://packaging.python.org/specifications/entry-points/.
 """
 
@@ -17,28 +17,28 @@ from importlib import import_module
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryPoint:
-    """A name and what a package registers under it."""
+    """A name and the object that a package registers under it."""
 
     name: str
     value: str
-    """A module, with or without the object in it: `package.module:object`."""
+    """A module, optionally with an object in it: `package.module:object`."""
     package: str
 
     def load(self) -> object:
-        """Import what is registered; raises whatever the package's code does."""
+        """Import and return the object; raises any exception of the package's code."""
         module, _, path = self.value.partition("[")[0].replace(" ", "").partition(":")
         return reduce(getattr, path.split(".") if path else (), import_module(module))
 
 
 def entry_points(group: str) -> list[EntryPoint]:
-    """Return what all packages on the path register; of a package that is there twice, the first counts."""
+    """Return the entry points of all packages on `sys.path`; of a package found twice, the first counts."""
     found: list[EntryPoint] = []
     seen = set()
     for folder in sys.path:
         try:
-            names = os.listdir(folder or ".")  # noqa: PTH208 -- of names alone, and there are hundreds
+            names = os.listdir(folder or ".")  # noqa: PTH208 -- only names are needed, of hundreds of entries
         except OSError:
-            # As for imports: a path may name what is not there.
+            # As for imports, an entry of the path may not exist.
             continue
         for name in names:
             stem, ending = os.path.splitext(name)  # noqa: PTH122
@@ -50,7 +50,7 @@ def entry_points(group: str) -> list[EntryPoint]:
 
 
 def _registered(metadata: str, group: str) -> Iterator[EntryPoint]:
-    """Yield what one package registers under a group."""
+    """Yield the entry points that one package registers in a group."""
     text = _text(metadata, "entry_points.txt")
     if group not in text:
         return
@@ -64,7 +64,7 @@ def _registered(metadata: str, group: str) -> Iterator[EntryPoint]:
 
 
 def _name(metadata: str) -> str:
-    """Return a package's name as it writes it."""
+    """Return a package's name as written in its metadata."""
     about = _text(metadata, "METADATA") or _text(metadata, "PKG-INFO")
     found = re.search(r"^Name: *(\S+)", about, re.MULTILINE)
     return found[1] if found else os.path.basename(metadata).partition("-")[0]  # noqa: PTH119

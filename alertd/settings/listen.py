@@ -1,4 +1,4 @@
-"""Where to listen, and who may ask: pure decisions from the settings and a request's headers."""
+"""Where to listen, and which requests are allowed: pure decisions from the settings and a request's headers."""
 
 import re
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _PATTERN = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^:\[\]\s]+):(?P<port>[0-9]{
 _LARGEST_PORT = 65535
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
-"""What probes ask without a token: they show no figures."""
+"""Paths for probes, which need no token because they show no figures."""
 _PROXY_HEADERS = frozenset(
     {
         "akamai-origin-hop",
@@ -84,23 +84,23 @@ _PROXY_PREFIXES = (
     "x-vercel-",
     "x-webauth-",
 )
-"""What proxies, load balancers and content networks add to a request that they pass on."""
+"""Prefixes of headers that proxies, load balancers and content networks add to forwarded requests."""
 SHORTEST_TOKEN = 16
-"""Characters; shorter ones can be guessed, or read over a shoulder."""
+"""Minimum characters of a token; shorter ones can be guessed, or read over a shoulder."""
 _MAKES_ONE = "python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listen:
-    """An address to listen on, the token that requests need, and where a proxy makes it known."""
+    """An address to listen on, the token that requests need, and the URL at which a proxy publishes it."""
 
     host: str
     port: int
     token: str = ""
     external_url: str = ""
-    """Under which people reach it through a proxy; its host may be asked for."""
+    """The URL at which people reach it through a proxy; requests may name its host."""
     public_read: bool = False
-    """Whether reading needs no token though one is set."""
+    """Whether reading needs no token even if one is set."""
 
     def __repr__(self) -> str:
         return f"Listen(host={self.host!r}, port={self.port!r}, external_url={self.external_url!r})"
@@ -112,14 +112,15 @@ class Listen:
 
     @property
     def external_host(self) -> str:
-        """The host, and the port where there is one, of the external URL; empty where there is none."""
+        """The host of the external URL, with its port if it has one; empty if there is no external URL."""
         return urlsplit(self.external_url).netloc.rpartition("@")[2].lower()
 
     def is_host_refused(self, host: str) -> bool:
         """
-        Return whether a `Host` is none of ours.
+        Return whether requests with a `Host` are refused; only on loopback.
 
-        A page in a browser can make it ask loopback addresses under a name of its own: such names are refused.
+        A page in a browser can make it send requests to loopback addresses under the page's own host name (DNS
+        rebinding), so on loopback all host names are refused except loopback names and the external URL's.
         """
         if not self.is_loopback or (self.external_host and host.lower() == self.external_host):
             return False
@@ -127,14 +128,15 @@ class Listen:
 
     def needs_token(self, *, path: str, headers: Mapping[str, str], peer: str, is_http_1_0: bool = False) -> bool:
         """
-        Return whether a request must show the token to be answered at all.
+        Return whether a request must have the token to be answered at all.
 
-        With a token set every request must: a proxy on this host, as it is installed, passes on what looks like a
-        request of this host's own. Without one only this host itself is answered.
+        If a token is set without `public_read`, every request except probes needs it: a proxy on this host in its
+        default configuration forwards requests that appear to come from this host. Without a token only direct requests
+        of this host are answered.
 
         Args:
-            peer: The address that it came from.
-            is_http_1_0: What proxies speak to those behind them, and else hardly anybody does.
+            peer: The address from which it came.
+            is_http_1_0: Whether it uses HTTP 1.0, which hardly any client but a proxy does.
         """
         if path in OPEN_PATHS:
             return False
@@ -150,13 +152,13 @@ def _is_loopback_name(host: str) -> bool:
 
 
 def _is_of_proxies(header: str) -> bool:
-    # Some proxies pass on underscores, which programs behind them take for the same name.
+    # Some proxies forward names with underscores, which the programs they forward to treat as the same.
     name = header.lower().replace("_", "-")
     return name in _PROXY_HEADERS or name.startswith(_PROXY_PREFIXES)
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether an address or name can be reached from this host alone."""
+    """Return whether an address or name can be reached only from this host."""
     if host.lower() == "localhost":
         return True
     try:
@@ -167,14 +169,14 @@ def is_loopback(host: str) -> bool:
 
 def parse_listen(text: str, *, token: str, external_url: str = "", public_read: bool = False) -> Listen | None:
     """
-    Read `127.0.0.1:9464`, `[::1]:9464`, `0.0.0.0:9464`; None for `off`.
+    Parse `127.0.0.1:9464`, `[::1]:9464` or `0.0.0.0:9464`; None for `off`.
 
     Args:
-        external_url: Where a proxy makes it known; empty where none does.
+        external_url: The URL at which a proxy publishes it; empty without one.
         public_read: Whether reading needs no token.
 
     Raises:
-        SettingsError: It is no such address, reaches beyond loopback without a token, or the token is too short.
+        SettingsError: It is not a valid address, is not loopback and has no token, or the token is too short.
     """
     if text.strip().lower() == OFF:
         return None

@@ -1,4 +1,4 @@
-"""Every setting with its form and default; what is wrong with one is said by its variable, with the value."""
+"""Every setting with its default and description; errors name the variable and the value."""
 
 import os
 from datetime import timedelta
@@ -27,13 +27,13 @@ class Settings(SettingsInUse, BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 -- the library's own sources are not used
+        settings_cls: type[BaseSettings],  # noqa: ARG003 -- pydantic's own sources are not used
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Return what counts: arguments, which are what `read_sources` found: it knows places, encodings and owners."""
+        """Return the arguments as the only source: `read_sources` finds them, with places, encodings and owners."""
         return (init_settings,)
 
     _source_warnings: tuple[str, ...] = PrivateAttr(())
@@ -42,7 +42,7 @@ class Settings(SettingsInUse, BaseSettings):
     rules: Path | None = Field(
         None, description="Rules file or directory; default ./rules.yaml, else /etc/alertd/rules.yaml"
     )
-    # It may hold a password, and most often is no secret.
+    # It may contain a password, but usually is not secret.
     database_url: str = Field(
         "",
         description="Default sqlite:///./alertd.db, or in $STATE_DIRECTORY when that is set; or postgresql://…",
@@ -100,14 +100,14 @@ class Settings(SettingsInUse, BaseSettings):
     @field_validator("*", mode="before")
     @classmethod
     def _formed(cls, value: object, info: ValidationInfo) -> object:
-        """Read what was written for a setting by its form; the checks of some ask for one that stands before them."""
+        """Parse a setting by its form; some checks depend on `allow_plain_http`, a field before the others."""
         if not isinstance(value, str | SecretStr) or info.field_name is None:
             return value
         text = value.get_secret_value() if isinstance(value, SecretStr) else value
         return formed(info.field_name, text, allows_plain_http=bool(info.data.get("allow_plain_http")))
 
     def plain(self, name: str) -> str | None:
-        """Return a setting as text, secrets included, None when it is not set; only for what is built from settings."""
+        """Return a setting or its default as text, even a secret, to build on; None without one."""
         value: Any = getattr(self, name)
         if isinstance(value, SecretStr):
             return value.get_secret_value().strip() or None
@@ -124,8 +124,7 @@ def load_settings() -> Settings:
     Read all settings.
 
     Raises:
-        SettingsError: Everything that is wrong, one a line, by the variable's name with its place and, where it is no
-            secret, its value.
+        SettingsError: All errors, one per line: the variable with its place and, unless it may be secret, its value.
     """
     sources = read_sources(os.environ, frozenset(Settings.model_fields))
     try:
@@ -135,7 +134,7 @@ def load_settings() -> Settings:
         sources.problems += [fault(str(found["loc"][0]), found["msg"], sources) for found in faults]
     if sources.problems:
         raise SettingsError("\n".join(sources.problems))
-    settings._source_warnings = tuple(sources.warnings)  # noqa: SLF001 -- pydantic's way to a value that is no field
+    settings._source_warnings = tuple(sources.warnings)  # noqa: SLF001 -- a private attribute of pydantic's
     return settings
 
 

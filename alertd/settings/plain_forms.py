@@ -1,4 +1,4 @@
-"""Forms of settings that need no library: durations and words. Pure, and as those in `forms`."""
+"""Forms for durations and fixed words, quick to import. Pure; used like those in `forms`."""
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -12,7 +12,7 @@ _TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no
 
 
 def duration(least: timedelta, most: timedelta) -> Form:
-    """Return the form of a duration between two bounds, both allowed."""
+    """Return the form of a duration between two bounds, inclusive."""
 
     def read(value: str) -> object:
         try:
@@ -31,7 +31,7 @@ def _span(bound: timedelta) -> str:
 
 
 def one_of(*words: str, also: Mapping[str, str] | None = None) -> Form:
-    """Return the form of one of some words, in capitals or not; *also* are other spellings of them."""
+    """Return the form of one of some words, ignoring case; *also* maps other spellings to them."""
 
     def read(value: str) -> object:
         word = (also or {}).get(value.lower(), value.lower())
@@ -43,7 +43,7 @@ def one_of(*words: str, also: Mapping[str, str] | None = None) -> Form:
 
 
 def yes_or_no(value: str) -> bool:
-    """Read true or false, by the words in use for them."""
+    """Parse true or false in their usual spellings."""
     if value.lower() not in _TRUTHS:
         raise ValueError("is neither yes nor no; write true or false")
     return _TRUTHS[value.lower()]

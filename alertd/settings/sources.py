@@ -1,7 +1,7 @@
 """
-Where settings come from: the environment, then `.env`, then folders of secret files; each value with its place.
+Where settings come from: the environment, else `.env`, else folders of secret files; each value with its place.
 
-Decides what counts as set, whose files are believed and which names are none of alertd's; not what a value may be.
+Decides what counts as set, whose files are trusted and which names are unknown, but not which values are valid.
 """
 
 import os
@@ -32,41 +32,41 @@ SECRETS = frozenset(
 _USUAL_SECRETS = "/run/secrets"
 _OTHERS_READ, _OTHERS_WRITE = 0o004, 0o002
 _NEAR = 0.7
-# What Kubernetes sets in every pod beside a service that is called alertd.
+# Variables that Kubernetes sets in every pod for a service named alertd.
 _OF_KUBERNETES = re.compile(r"ALERTD_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """A value as it was written, without white space around it."""
+    """A value as written, without surrounding white space."""
 
     text: str = field(repr=False)
     place: str = ""
-    """File, and line of `.env`; empty for the environment."""
+    """The file, and the line in `.env`; empty for the environment."""
 
 
 @dataclass(slots=True)
 class Sources:
-    """What all sources say; filled by `read_sources`."""
+    """The values from all sources; filled by `read_sources`."""
 
     values: dict[str, Given] = field(default_factory=dict)
-    """By the setting's name, without prefix and in small letters."""
+    """By the setting's name, in lower case without the prefix."""
     warnings: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
 def secret_dirs() -> list[str]:
-    """Return the folders of secret files that exist: the one that is set, and systemd's."""
+    """Return the existing folders of secret files: the one that is set, else `/run/secrets`, and systemd's."""
     named = (os.environ.get(SECRETS_DIR, "").strip() or _USUAL_SECRETS, os.environ.get("CREDENTIALS_DIRECTORY", ""))
     return [name for name in named if name and Path(name).is_dir()]
 
 
 def read_sources(environment: Mapping[str, str], known: frozenset[str]) -> Sources:
     """
-    Read every source; what is wrong with a file is a problem, a name that is not *known* a warning.
+    Read every source; an unusable file is a problem, a name that is not *known* a warning.
 
     Args:
-        known: The settings' names, without prefix and in small letters.
+        known: The settings' names, in lower case without the prefix.
     """
     found = Sources()
     named = environment.get(SECRETS_DIR, "").strip()
@@ -82,7 +82,7 @@ def read_sources(environment: Mapping[str, str], known: frozenset[str]) -> Sourc
 
 
 def _take(variable: str, given: Given, known: frozenset[str], found: Sources) -> None:
-    """Take a variable where it is one of alertd's; one set to nothing is not set."""
+    """Store a variable if it is a setting of alertd, and warn if it only has the prefix; an empty one is not set."""
     if not variable.upper().startswith(PREFIX):
         return
     name = variable[len(PREFIX) :].lower()
@@ -106,7 +106,7 @@ def _remedy(variable: str, known: frozenset[str]) -> str:
 
 
 def _read_dotenv(found: Sources) -> Iterator[tuple[str, Given]]:
-    # A folder of that name is a virtual environment.
+    # A folder of this name is a virtual environment.
     if DOTENV.is_dir():
         return
     try:
@@ -124,25 +124,25 @@ def _read_dotenv(found: Sources) -> Iterator[tuple[str, Given]]:
         return
     if words := _open_to_others(file.mode):
         found.warnings.append(f"{DOTENV}: every user of this host may {words} it; chmod 600 {DOTENV}")
-    import io  # noqa: PLC0415 -- where there is such a file
+    import io  # noqa: PLC0415 -- only if there is such a file
 
     from dotenv.parser import parse_stream  # noqa: PLC0415
 
     values = dict(os.environ)
     for binding in parse_stream(io.StringIO(file.text)):
-        # Blank lines before it belong to what the parser read.
+        # The parser counts preceding blank lines as part of the binding.
         text = binding.original.string
         line = binding.original.line + len(text) - len(text.lstrip("\n"))
         is_unset = binding.key is not None and binding.value is None
         if binding.error or (is_unset and str(binding.key).upper().startswith(PREFIX)):
-            # The line is not shown: it may hold a secret.
+            # The line is not shown, because it may contain a secret.
             found.problems.append(f"{DOTENV}:{line}: is not NAME=value; correct it, or begin it with # as a comment")
         elif binding.key is not None:
             value, unknown = _filled_in(binding.value or "", values)
             if binding.key not in os.environ:
                 values[binding.key] = value
             if unknown and binding.key.upper().startswith(PREFIX):
-                # Neither the names are shown nor the value: both may be parts of a password.
+                # Neither the names nor the value are shown, because both may be parts of a password.
                 found.warnings.append(
                     f"{DOTENV}:{line}: ${{…}} names no variable that is set, so it is taken as it is written"
                 )
@@ -150,13 +150,13 @@ def _read_dotenv(found: Sources) -> Iterator[tuple[str, Given]]:
 
 
 def _filled_in(value: str, variables: Mapping[str, str]) -> tuple[str, bool]:
-    """Return a value with the variables that it names as `${NAME}`, and whether one of them is not set."""
+    """Return a value with each `${NAME}` replaced by that variable, and whether one of these is not set."""
     from dotenv.variables import Variable, parse_variables  # noqa: PLC0415
 
     text, is_unknown = "", False
     for part in parse_variables(value):
         if isinstance(part, Variable) and part.name not in variables and part.default is None:
-            # A password may look so, and there is no other way to write it.
+            # A password may contain this, and there is no other way to write it.
             text, is_unknown = f"{text}${{{part.name}}}", True
         else:
             text += part.resolve(variables)
@@ -189,6 +189,6 @@ def _is_trusted(file: TextFile) -> bool:
 
 
 def _open_to_others(mode: int) -> str:
-    """Return what every user may do with a file; empty where that is nothing."""
+    """Return what every user may do with a file; empty if nothing."""
     words = [word for bit, word in ((_OTHERS_READ, "read"), (_OTHERS_WRITE, "change")) if mode & bit]
     return " and ".join(words)

@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import BinaryIO
 
 LARGEST_BYTES = 64 * 1024
-"""Larger than any key, token, list of URLs or `.env`, smaller than a log or a device."""
+"""Size limit: larger than any key, token, list of URLs or `.env`, smaller than a log or a device."""
 _MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"))
 _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 class UnusableFile(Exception):
-    """A file cannot be read as text; the message says why, without path and content."""
+    """A file cannot be read as text; the message says why, without the path or the content."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextFile:
-    """The content of a file with line ends normalised, and who may change it."""
+    """The content of a file with line ends normalised, its owner and its permissions."""
 
     text: str
     owner: int
@@ -32,7 +32,7 @@ def read_text_file(path: Path) -> TextFile:
     Read a regular file of at most 64 KiB in UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
 
     Raises:
-        FileNotFoundError: There is none.
+        FileNotFoundError: There is no such file.
         UnusableFile: It is not a regular file, is too large, is not text, or cannot be read.
     """
     try:
@@ -45,7 +45,7 @@ def read_text_file(path: Path) -> TextFile:
     content = b""
     with stream:
         status = os.fstat(stream.fileno())
-        # A file may grow, or report size 0 although it has content (/proc): only what is read counts.
+        # The reported size is not trusted: a file may grow, and files in /proc report size 0.
         try:
             while len(content) <= LARGEST_BYTES and (part := stream.read(LARGEST_BYTES + 1)):
                 content += part
@@ -58,11 +58,11 @@ def read_text_file(path: Path) -> TextFile:
 
 def open_ordinary(path: Path) -> BinaryIO:
     """
-    Open a regular file for reading; a FIFO would wait for a writer, and a device may never end.
+    Open a regular file for reading; a FIFO would wait for a writer, and a device may be endless.
 
     Raises:
         OSError: It cannot be opened or is not a regular file; `strerror` gives the reason.
-        ValueError: No file can have such a name.
+        ValueError: No file can have this name.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     mode = os.fstat(descriptor).st_mode
@@ -76,9 +76,9 @@ def open_ordinary(path: Path) -> BinaryIO:
 
 def change_warning(path: Path, mode: int) -> str:
     """
-    Return a warning if every user may change a file that holds a secret, else an empty text.
+    Return a warning if every user may change a secret file, else an empty text.
 
-    Orchestrators that mount secrets choose their owner and often make them readable by all: neither is a fault.
+    Other owners and read permission for all cause no warning, because orchestrators often mount secrets that way.
     """
     return f"{path}: every user of this host may change it; chmod o-w {path}" if mode & stat.S_IWOTH else ""
 
@@ -99,7 +99,7 @@ def _encoding(content: bytes) -> str:
             return name
     if content.startswith(_WIDE_MARKS):
         return "utf-16"
-    # Without a byte order mark: most of the characters of a setting have a zero byte in UTF-16.
+    # Without a byte order mark, UTF-16 is recognised by zero bytes, which most characters of a setting have in it.
     if len(content) % 2 == 0:
         for first, name in ((1, "utf-16-le"), (0, "utf-16-be")):
             if content[first::2].count(0) * 2 > len(content) // 2:
