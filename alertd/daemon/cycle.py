@@ -139,9 +139,9 @@ class Cycle:
             return (await self._scene(now)).written_anew(entry)
 
     async def withheld(self, entries: Sequence[OutboxEntry], now: datetime) -> tuple[OutboxEntry, ...]:
-        """Return entries in their held state if all their alerts are muted now; waits for a pending decision."""
+        """Return entries in their held state if each must wait by now; waits for a pending decision."""
         async with self._deciding:
-            return withheld(entries, (await self._remember()).alerts, now)
+            return withheld(entries, (await self._remember()).alerts, self._plan.audience, now)
 
     @property
     def rule_count(self) -> int:

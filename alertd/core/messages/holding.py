@@ -22,6 +22,8 @@ _ACKNOWLEDGED = frozenset({NotifyReason.REPEAT, NotifyReason.ESCALATED})
 """Reasons that are suppressed for an acknowledged alert."""
 _WITHHELD = _ACKNOWLEDGED | {NotifyReason.FIRST, NotifyReason.RAISED, NotifyReason.STORM}
 """Reasons that a silence or inhibition suppresses; ends, answers to people and edits pass."""
+_SENT_AT_NIGHT = frozenset({NotifyReason.ACKNOWLEDGED, NotifyReason.ACTION, NotifyReason.UNDELIVERED})
+"""Reasons that quiet hours do not hold: answers to people, and what another receiver could not take."""
 
 
 def is_held(entry: OutboxEntry, now: datetime) -> bool:
@@ -44,11 +46,13 @@ def is_written_anew(entry: OutboxEntry, now: datetime) -> bool:
     return entry.is_unsent and is_of_alerts and now - entry.created_at >= _FRESH_FOR
 
 
-def withheld(entries: Sequence[OutboxEntry], alerts: Mapping[str, Alert], now: datetime) -> tuple[OutboxEntry, ...]:
+def withheld(
+    entries: Sequence[OutboxEntry], alerts: Mapping[str, Alert], audience: Audience, now: datetime
+) -> tuple[OutboxEntry, ...]:
     """
-    Return notifications about to be sent in their held state if all of their alerts are muted now.
+    Return notifications about to be sent in their held state if each must wait: muted by now, or in quiet hours.
 
-    They have not been sent. Failed attempts no longer count: delivery starts over when the mute ends.
+    They have not been sent. Failed attempts no longer count: delivery starts over when the mute or the quiet hours end.
 
     Args:
         alerts: The current alerts, by fingerprint.
@@ -56,12 +60,25 @@ def withheld(entries: Sequence[OutboxEntry], alerts: Mapping[str, Alert], now: d
     Returns:
         Nothing if one of them is to be sent.
     """
-    may_wait = (each.is_unsent and each.message.reason in _WITHHELD and bool(each.fingerprints) for each in entries)
-    if not all(may_wait) or not all(_is_all_unwanted(entry, alerts, now) for entry in entries):
-        return ()
-    return tuple(
-        replace(entry, state=EntryState.PENDING, not_before=now + _HOLD, first_attempt_at=None) for entry in entries
-    )
+    held_entries = []
+    for entry in entries:
+        until = _waits_until(entry, alerts, audience, now)
+        if until is None:
+            return ()
+        held_entries.append(replace(entry, state=EntryState.PENDING, not_before=until, first_attempt_at=None))
+    return tuple(held_entries)
+
+
+def _waits_until(entry: OutboxEntry, alerts: Mapping[str, Alert], audience: Audience, now: datetime) -> datetime | None:
+    """Return until when a notification about to be sent must wait; None if it is to be sent."""
+    reason = entry.message.reason
+    if not entry.is_unsent or not entry.fingerprints or reason.is_edit or reason in _SENT_AT_NIGHT:
+        return None
+    if reason in _WITHHELD and _is_all_unwanted(entry, alerts, now):
+        return now + _HOLD
+    # Due before they began, it was delayed into them: alertd did not run, or its receiver did not answer.
+    until = audience.held_until(entry.receiver, entry.message.severity, now)
+    return until if until is None or until - now < _ALL_WEEK else None
 
 
 def holds(waiting: Iterable[OutboxEntry], now: datetime) -> Holds:

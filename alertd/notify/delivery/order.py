@@ -59,7 +59,7 @@ def _due_times(entries: Sequence[OutboxEntry]) -> list[datetime]:
     for entry in reversed(entries):
         places = _places(entry)
         due = entry.not_before
-        if not entry.attempts:
+        if entry.first_attempt_at is None:
             due = min([due, *(behind[place] for place in places if place in behind)])
         is_urgent = entry.message.severity is Severity.CRITICAL and not entry.message.reason.is_edit
         if is_urgent or due < entry.not_before:

@@ -1,4 +1,4 @@
-"""Holds entries that became due before their alerts were silenced but are unsent, with those that wait for them."""
+"""Holds entries that became due before a silence or quiet hours began but are unsent, with those that wait for them."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -10,14 +10,14 @@ from alertd.notify.delivery.order import behind
 from alertd.notify.delivery.outbox_interface import Outbox
 
 Withhold = Callable[[Sequence[OutboxEntry], datetime], Awaitable[Sequence[OutboxEntry]]]
-"""Returns entries in their held state if all of them are muted now, else nothing."""
+"""Returns entries in their held state if each of them must wait by now, else nothing."""
 
 
 async def is_withheld(entry: OutboxEntry, outbox: Outbox, withhold: Withhold, now: Callable[[], datetime]) -> bool:
     """
     Return whether an entry that is about to be sent must wait, and store that.
 
-    An unmuted entry that waits for it in the same lane is not held up: then both are sent.
+    An entry to be sent that waits for it in the same lane is not held up: then both are sent.
 
     Raises:
         StoreError: The outbox cannot be read or written; some entries may be held already.

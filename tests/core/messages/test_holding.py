@@ -78,7 +78,7 @@ def test_notification_when_it_is_about_to_be_sent_then_waits_where_it_is_withhel
     """A silence made during an outage of the receiver was ignored when the outage ended."""
     due = entry(fingerprints=(alert.fingerprint,), **parts)  # type: ignore[arg-type]
     due = replace(due, message=replace(due.message, reason=reason))
-    found = withheld([due], {alert.fingerprint: alert}, NOW)
+    found = withheld([due], {alert.fingerprint: alert}, AUDIENCE, NOW)
     assert bool(found) is waits
     if found:
         assert is_held(found[0], NOW), "it is neither late nor lost: what withholds it can end"
@@ -92,7 +92,7 @@ def test_storm_when_one_of_it_is_not_withheld_then_is_sent() -> None:
     other = replace(firing(), fingerprint="other")
     due = entry(fingerprints=(SILENCED.fingerprint, other.fingerprint))
     due = replace(due, message=replace(due.message, reason=NotifyReason.STORM))
-    assert withheld([due], {SILENCED.fingerprint: SILENCED, other.fingerprint: other}, NOW) == ()
+    assert withheld([due], {SILENCED.fingerprint: SILENCED, other.fingerprint: other}, AUDIENCE, NOW) == ()
 
 
 def test_notifications_when_one_of_them_is_wanted_then_none_waits() -> None:
@@ -100,15 +100,15 @@ def test_notifications_when_one_of_them_is_wanted_then_none_waits() -> None:
     other = replace(firing(), fingerprint="other")
     alerts = {SILENCED.fingerprint: SILENCED, other.fingerprint: other}
     dues = [entry(number, fingerprints=(fingerprint,)) for number, fingerprint in enumerate(alerts, 1)]
-    assert withheld(dues, alerts, NOW) == ()
-    assert [due.id for due in withheld(dues, dict.fromkeys(alerts, SILENCED), NOW)] == [1, 2]
+    assert withheld(dues, alerts, AUDIENCE, NOW) == ()
+    assert [due.id for due in withheld(dues, dict.fromkeys(alerts, SILENCED), AUDIENCE, NOW)] == [1, 2]
 
 
 def test_notification_when_no_route_leads_to_its_receiver_any_more_then_sent_there() -> None:
     """What was due is sent or given up with a word; an edited rules file made it wait until the alert's end."""
     due = entry(fingerprints=(firing().fingerprint,), not_before=NOW + HOUR)
     alert = replace(firing(), muted=NO_RECEIVER)
-    assert withheld([due], {alert.fingerprint: alert}, NOW) == ()
+    assert withheld([due], {alert.fingerprint: alert}, AUDIENCE, NOW) == ()
     assert held([due], {alert.fingerprint: alert}, AUDIENCE, NOW) == {due.id: NOW}
 
 
@@ -123,6 +123,47 @@ def test_notification_when_quiet_hours_are_edited_while_it_is_held_then_waits_fo
     hours = {"slack": (QuietHours(days=days, start=(NOW - HOUR).time(), end=ends),)} if ends is not None else {}
     audience = replace(AUDIENCE, quiet_hours=hours)
     assert held([due], {firing().fingerprint: firing()}, audience, NOW) == {due.id: NOW + waits * HOUR}
+
+
+QUIET = QuietHours(days=frozenset(range(7)), start=(NOW - HOUR).time(), end=(NOW + 9 * HOUR).time())
+
+
+@pytest.mark.parametrize(
+    ("reason", "severity", "parts", "waits"),
+    [
+        pytest.param(NotifyReason.FIRST, Severity.WARNING, {}, True, id="alertd did not run when it was due"),
+        pytest.param(
+            NotifyReason.FIRST, Severity.WARNING, TRIED, True, id="its receiver did not answer when it was due"
+        ),
+        pytest.param(NotifyReason.STORM, Severity.INFO, TRIED, True, id="a storm"),
+        pytest.param(NotifyReason.RESOLVED, Severity.WARNING, TRIED, True, id="an end"),
+        pytest.param(NotifyReason.ACKNOWLEDGED, Severity.WARNING, {}, False, id="an answer to somebody"),
+        pytest.param(NotifyReason.FIRST, Severity.CRITICAL, {}, False, id="critical"),
+        pytest.param(NotifyReason.UPDATED, Severity.WARNING, {}, False, id="an edit"),
+        pytest.param(NotifyReason.ACTION, Severity.WARNING, {}, False, id="what came of an action"),
+        pytest.param(
+            NotifyReason.UNDELIVERED, Severity.WARNING, {}, False, id="the copy of what another could not take"
+        ),
+        pytest.param(NotifyReason.FIRST, Severity.WARNING, TRIED | {"unknowns": 1}, False, id="a copy may have left"),
+    ],
+)
+def test_notification_when_it_was_delayed_into_quiet_hours_then_waits_for_their_end(
+    reason: NotifyReason, severity: Severity, parts: dict[str, object], waits: bool
+) -> None:
+    """alertd was killed in the evening before it sent a warning; it was sent in the night when it started again."""
+    audience = replace(AUDIENCE, quiet_hours={"slack": (QUIET,)})
+    due = entry(fingerprints=(firing().fingerprint,), **parts)  # type: ignore[arg-type]
+    due = replace(due, message=replace(due.message, reason=reason, severity=severity))
+    found = withheld([due], {firing().fingerprint: firing()}, audience, NOW)
+    assert [each.not_before for each in found] == [NOW + 9 * HOUR] * waits
+    assert overdue(found, NOW + HOUR) == []
+
+
+def test_notification_when_quiet_hours_have_no_end_then_sent_when_it_was_due() -> None:
+    """Quiet hours all week hold nothing twice: it would never be sent."""
+    always = QuietHours(days=frozenset(range(7)))
+    audience = replace(AUDIENCE, quiet_hours={"slack": (always,)})
+    assert withheld([entry()], {}, audience, NOW) == ()
 
 
 MORNING = NOW + 9 * HOUR

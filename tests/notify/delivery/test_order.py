@@ -42,6 +42,13 @@ def sent_in_order(entries: list[OutboxEntry]) -> list[int]:
     return order
 
 
+def test_entry_when_it_is_held_after_failed_attempts_then_goes_with_the_critical_one_behind_it() -> None:
+    """Tried in the evening and held for the night, it held up what became critical in the night until the morning."""
+    held = about(1, "a", not_before=NOW + 9 * PATIENCE, attempts=2)
+    assert ready([held], NOW) == {}
+    assert sent_in_order([held, about(2, "a", RAISED, CRITICAL)]) == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("reason", "is_resolved", "urgency"),
     [
