@@ -16,7 +16,7 @@ from tests.simulation.oracle_budget import Budgets
 from tests.simulation.oracle_messages import Inboxes
 from tests.simulation.oracle_notified import NOTIFIED_WITHIN_S, Moment, Notified
 from tests.simulation.oracle_own import LARGEST_SKEW_S, OwnAlerts
-from tests.simulation.oracle_rolling import RollingCheck, Seen, Since
+from tests.simulation.oracle_rolling import RollingCheck, Seen, Since, longest_late_h
 from tests.simulation.oracle_slack import check_first_messages
 from tests.simulation.plan import (
     HOUR_S,
@@ -103,6 +103,7 @@ class Oracle:
         self._since = Since()
         unpunctual = (Late, Changed, ApiTrouble, Wall, Freeze)
         self._is_punctual = not any(isinstance(event, unpunctual) for event in world.plan.events)
+        self._late_h = longest_late_h(world.plan.events)
         self._said_delivered: list[tuple[str, str]] = []
 
     def note_start(self, at_s: float) -> None:
@@ -368,6 +369,7 @@ class Oracle:
                 now_h=done_s / HOUR_S,
                 is_complete=rule.reads not in refused if rule.reads else not refused,
                 is_punctual=self._is_punctual,
+                late_h=self._late_h,
                 since=self._since,
             )
             for text in check.check():

@@ -6,12 +6,12 @@ the hour two hours ago. So what is reached at every possible edge must fire, and
 line must not end.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 from tests.simulation.oracle_bills import DAY, PARTS, Group
-from tests.simulation.plan import HOUR_S, USD
+from tests.simulation.plan import HOUR_S, USD, ApiTrouble, Changed, Event, Freeze, Late, Wall
 from tests.simulation.rules import Rolling
 
 EMPTY = Group()
@@ -60,16 +60,30 @@ class Ends:
     about_at_least: int
     at_most: int | None
     """No window that it may be judged by has more; None where that is not known."""
+    lasts_at_most: int | None
+    """The same of the windows that must be below the line before it ends: also those within a late row's lateness."""
     surely_over: bool
     """Nothing was spent in any window that it may be judged by."""
 
 
-def ends_of(group: Group, rule: Rolling, now_h: float, *, is_punctual: bool) -> Ends:
+def longest_late_h(events: Iterable[Event]) -> int:
+    """Return what no lateness can exceed in a world, in hours; what vanishes or cannot be read may come late too."""
+    longest_s = 0
+    for event in events:
+        is_late_too = isinstance(event, Changed) and not event.percent
+        if is_late_too or isinstance(event, ApiTrouble | Wall | Freeze):
+            return LATEST_HOURS
+        longest_s = max(longest_s, event.by_s if isinstance(event, Late) else 0)
+    return min(LATEST_HOURS, longest_s // HOUR_S + SETTLE_HOURS)
+
+
+def ends_of(group: Group, rule: Rolling, now_h: float, *, is_punctual: bool, late_h: int) -> Ends:
     """
     Return the bounds at a moment, in hours since the plan's start.
 
     Args:
         is_punctual: No row came late, so that what is not billed within the settle delay is nothing.
+        late_h: No lateness can be more, in hours.
     """
     newest = group.end
     settled = int(now_h - SETTLE_HOURS) if now_h >= SETTLE_HOURS else int(now_h - SETTLE_HOURS) - 1
@@ -85,10 +99,12 @@ def ends_of(group: Group, rule: Rolling, now_h: float, *, is_punctual: bool) -> 
     is_plain = rule.category and newest is not None and group.is_hourly and not is_filled
     earliest = max(min(low, settled), settled - 1) if is_punctual else min(low, settled)
     later = [group.window(end, rule.window) for end in range(min(earliest, running_end), running_end + 1)]
+    lasting = [group.window(end, rule.window) for end in range(int(now_h) - late_h, min(earliest, running_end))]
     return Ends(
         surely_reached=min(windows),
         about_at_least=max(min(windows), *recent, 0),
         at_most=max(later) if is_plain else None,
+        lasts_at_most=max(later + lasting) if is_plain else None,
         surely_over=not any(reach),
     )
 
@@ -120,6 +136,7 @@ class RollingCheck:
         before: The same after the cycle before; None where that was by another text, or was not seen.
         is_complete: The category was read well in the last cycle.
         is_punctual: In this world nothing is late, revised or unreadable.
+        late_h: No lateness can be more in this world, in hours.
     """
 
     rule: Rolling
@@ -129,6 +146,7 @@ class RollingCheck:
     now_h: float
     is_complete: bool
     is_punctual: bool
+    late_h: int
     since: Since
 
     def check(self) -> Iterator[str]:
@@ -153,7 +171,7 @@ class RollingCheck:
         place, who = (rule.name, owner), f"{rule.name} of {owner or 'all'}"
         if alert is not None:
             yield from _check_value(who, rule, group, alert)
-        ends = ends_of(group, rule, now_h, is_punctual=self.is_punctual)
+        ends = ends_of(group, rule, now_h, is_punctual=self.is_punctual, late_h=self.late_h)
         is_firing = alert is not None and alert.state == "firing"
         if ends.surely_reached < rule.lowest * PARTS:
             self.since.reached.pop(place, None)
@@ -208,12 +226,12 @@ class RollingCheck:
         rule, now_h = self.rule, self.now_h
         if ends.about_at_least >= rule.leave * PARTS:
             self.since.held[place] = now_h
-        is_below = ends.surely_over or (ends.at_most is not None and ends.at_most < rule.leave * PARTS)
+        is_below = ends.surely_over or (ends.lasts_at_most is not None and ends.lasts_at_most < rule.leave * PARTS)
         if not is_below or not self.is_complete:
             self.since.over.pop(place, None)
             return
         if is_firing and now_h - self.since.over.setdefault(place, now_h) >= rule.keeps:
-            yield f"{who}: goes on firing although {_usd(ends.at_most or 0)} at most are in any window of it"
+            yield f"{who}: goes on firing although {_usd(ends.lasts_at_most or 0)} at most are in any window of it"
 
 
 def _check_value(who: str, rule: Rolling, group: Group, alert: Seen) -> Iterator[str]:
