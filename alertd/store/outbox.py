@@ -281,15 +281,19 @@ class Outbox:
         """
         Delete entries that ended before an instant, with their attempts; return how many.
 
-        Entries of an unresolved alert stay, because its next message refers to them.
+        Entries of an alert stay while its next message may refer to them: it is unresolved, or its end is not sent yet.
         """
         with self._database.transaction():
             return self._database.execute(
                 f"DELETE FROM outbox WHERE state NOT IN ({_OPEN_MARKS}) "  # noqa: S608 -- placeholders only
                 "AND COALESCE(finished_at, created_at) < ? AND NOT EXISTS ("
                 "SELECT 1 FROM outbox_alert JOIN alert ON alert.fingerprint = outbox_alert.fingerprint "
-                "WHERE outbox_alert.entry_id = outbox.id AND alert.state <> ?)",
-                (*_OPEN, to_micros(before), AlertState.RESOLVED),
+                "WHERE outbox_alert.entry_id = outbox.id AND alert.state <> ?) AND id NOT IN ("
+                "SELECT named.entry_id FROM outbox AS waiting "
+                "JOIN outbox_alert AS waits ON waits.entry_id = waiting.id "
+                "JOIN outbox_alert AS named ON named.fingerprint = waits.fingerprint "
+                f"WHERE waiting.state IN ({_OPEN_MARKS}))",
+                (*_OPEN, to_micros(before), AlertState.RESOLVED, *_OPEN),
             )
 
 

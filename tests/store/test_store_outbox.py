@@ -275,14 +275,27 @@ def test_prune_when_entries_are_old_then_only_finished_ones_of_ended_alerts_go(s
         [
             entry_of("gone", state=done, finished_at=old, created_at=old, fingerprints=("done",)),
             entry_of("recent", state=done, finished_at=NOW, created_at=old, fingerprints=("done",)),
-            entry_of("waiting", created_at=old, fingerprints=("done",)),
+            entry_of("waiting", created_at=old, fingerprints=("other",)),
             entry_of("continued", state=done, finished_at=old, created_at=old, fingerprints=("done", "open")),
             entry_of("folded", state=EntryState.FOLDED, created_at=old, fingerprints=("done",)),
         ]
     )
     assert store.prune(before_hour=HOUR, before=NOW - timedelta(days=1)).entries == 2
-    assert {e.key for e in store.outbox.entries_of("done")} == {"recent", "waiting", "continued"}
+    assert {e.key for e in store.outbox.entries_of("done")} == {"recent", "continued"}
+    assert [e.key for e in store.outbox.open_entries()] == ["waiting"]
     assert store.check() == []
+
+
+def test_prune_when_the_end_of_an_alert_is_not_sent_yet_then_the_message_in_which_it_began_stays(store: Store) -> None:
+    """The end was sent outside the thread, and the first message said "firing" for ever."""
+    old = NOW - timedelta(days=400)
+    store.alerts.save([alert_of("done", state=AlertState.RESOLVED)])
+    began = entry_of("began", state=EntryState.DELIVERED, finished_at=old, created_at=old, fingerprints=("done", "too"))
+    store.outbox.add([began, entry_of("end", fingerprints=("done",))])
+    assert store.prune(before_hour=HOUR, before=NOW - timedelta(days=1)).entries == 0
+    [end] = store.outbox.open_entries()
+    store.outbox.update(end, replace(end, state=EntryState.DELIVERED, finished_at=NOW))
+    assert store.prune(before_hour=HOUR, before=NOW - timedelta(days=1)).entries == 1
 
 
 def test_prune_when_an_entry_goes_then_its_attempts_go_and_its_id_is_not_given_again(
