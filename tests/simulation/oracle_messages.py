@@ -55,8 +55,7 @@ class Inboxes:
     stood_in: int = 0
     """What the fallback took in place of others."""
     storms: set[str] = field(default_factory=set)
-    """The `ts` of first messages that speak of many alerts, or whose alerts another one speaks of."""
-    _threads: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    """The `ts` of first messages that speak of many alerts."""
     _read: int = 0
     roots: dict[tuple[str, str], str] = field(default_factory=dict)
     """By fingerprint and beginning the `ts` of its first message in Slack."""
@@ -112,13 +111,11 @@ class Inboxes:
         life = (alert["fingerprint"], alert["startsAt"])
         root = self.roots.setdefault(life, one.thread or one.ts)
         if len(one.alerts) > 1:
-            # What follows may go to the thread of the message that names them all, too.
-            self.storms |= {one.ts, root}
-            self._threads.setdefault(life, set()).add(one.ts)
+            self.storms.add(one.ts)
         lives = {thread: each for each, thread in self.roots.items() if each[0] == life[0] and each != life}
         if one.thread in lives:
             yield f"slack: {_title(one)!r} continues the thread of an earlier life of its alert"
-        if one.thread and one.thread != root and one.thread not in self._threads.get(life, ()):
+        if one.thread and one.thread != root:
             yield f"slack: {_title(one)!r} is not in the thread of its alert"
 
     def _check_copy(self, one: Taken) -> Iterator[str]:
