@@ -180,7 +180,7 @@ def test_held_when_something_critical_waits_for_it_then_goes_first_and_now(
 
 def test_retry_when_something_critical_waits_for_it_then_keeps_its_time() -> None:
     """A receiver that asked to be left alone for a while is."""
-    tried = replace(STORM, attempts=1)
+    tried = replace(STORM, attempts=1, first_attempt_at=NOW)
     later = reasoned(entry(2, fingerprints=("b",)), NotifyReason.RAISED, Severity.CRITICAL)
     assert ready([tried, later], NOW) == {}
     assert next_due([tried, later]) == MORNING
