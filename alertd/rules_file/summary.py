@@ -40,6 +40,7 @@ VARIABLES = (
     "product",
     "labels",
     "value",
+    "expected",
     "threshold",
     "unit",
     "as_of",

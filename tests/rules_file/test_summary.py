@@ -1,8 +1,10 @@
 """Summary templates: what they may say, what they may not, and what comes out."""
 
+import re
 import time
 from dataclasses import replace
 from decimal import Decimal
+from importlib.resources import files
 
 import pytest
 
@@ -57,6 +59,13 @@ def test_figure_when_printed_then_has_its_unit(unit: Unit, value: str, text: str
 def test_variable_when_named_then_is_there(name: str) -> None:
     """The documented list and the rendered one must not differ."""
     assert compile_summary("{{ " + name + " }}").render(EXAMPLE)
+
+
+def test_variables_when_documented_then_are_those() -> None:
+    """The help page named one that was refused."""
+    page = (files("alertd") / "help" / "rules.md").read_text()
+    named = page.partition("It can use ")[2].partition(".\n")[0]
+    assert re.findall("`([a-z_]+)`", named) == list(VARIABLES)
 
 
 @pytest.mark.parametrize("name", FILTERS)
