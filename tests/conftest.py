@@ -23,6 +23,8 @@ from tests.examples import examples
 from tests.ports import free_port
 from tests.postgres_server import PostgresServer, running_server
 
+pytest_plugins = ["tests.workers"]
+
 # Without bytecode every worker and every started command would compile a thousand modules: a minute per run.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -28,6 +28,7 @@ import pytest
 from tests.mutants.mutant import Mutant
 from tests.mutants.planting import VARIABLE, path_of
 from tests.mutants.stages import ROOT, stages_of
+from tests.workers import ForkReporter, become_fork
 
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - |$)", re.MULTILINE)
 _STALL_S = 300
@@ -66,6 +67,7 @@ class Planter:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Plant each bug, a few at a time, and report of each in the order of the table."""
         session.config.pluginmanager.unregister(name="terminalreporter")
+        session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
         # Frozen as conftest does: what was collected is no garbage, and no fork is to copy it for having looked.
         gc.unfreeze()
         functions = _functions()
@@ -230,10 +232,11 @@ def _failure_in_fork(held: _Held, items: Sequence[pytest.Item], pairs: Sequence[
     if not process:
         try:
             os.setpgid(0, 0)
+            become_fork(held.session.config, reporter := ForkReporter(held.session.config))
             for old, new in pairs:
                 for function in held.functions.get(_place(old), ()):
                     function.__code__ = new
-            found = _first_failure(held, items, after_each=lambda: os.write(writing, b"."))
+            found = _first_failure(held, items, reporter, after_each=lambda: os.write(writing, b"."))
             os.write(writing, f"{found or _GREEN}\n".encode())
         except BaseException as error:  # noqa: BLE001 # what a bug breaks, up to the end of the process, is found
             os.write(writing, f"the run ended: {error!r}\n".encode())
@@ -263,20 +266,13 @@ def _heard(pipe: int) -> str:
     return said.decode().strip(".\n")
 
 
-def _first_failure(held: _Held, items: Sequence[pytest.Item], *, after_each: Callable[[], object]) -> str:
-    failed: list[str] = []
+def _first_failure(
+    held: _Held, items: Sequence[pytest.Item], reporter: ForkReporter, *, after_each: Callable[[], object]
+) -> str:
     begun_s = time.process_time()
-    config = held.session.config
-
-    class Watch:
-        def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-            if report.failed:
-                failed.append(report.nodeid)
-
-    config.pluginmanager.register(Watch())
     for item, following in zip(items, [*items[1:], None], strict=True):
-        config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-        if failed:
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if failed := [report.nodeid for report in reporter.reports if report.failed]:
             return failed[0]
         after_each()
         if time.process_time() - begun_s > held.most_s:
