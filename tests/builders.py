@@ -13,7 +13,7 @@ from alertd.core.chart import Chart, ChartForm, ChartLimit, ChartPoint
 from alertd.core.messages.message import AlertFacts, Field, Link, Message, Section, SectionRow, TableRow
 from alertd.core.severity import Severity
 from alertd.notify.base import Envelope
-from alertd.outgoing.connections import Outgoing
+from alertd.settings.outgoing.connections import Outgoing
 
 NOON = datetime(2026, 1, 10, 12, 5, tzinfo=UTC)
 KEY = "0123456789abcdef0123456789abcdef"

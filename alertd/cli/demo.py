@@ -34,6 +34,24 @@ def command(ctx: click.Context, seed: int, port: int, *, serve: bool) -> int:
     # Faults of the simulated API are part of the demo, not of the log.
     configure_logging(style="console", level="debug" if ctx.obj else "error", secrets=())
     if serve:
+        _require_free(port)
         asyncio.run(serve_demo(click.echo, seed=seed, port=port))
         return 0
     return 0 if asyncio.run(run_demo(click.echo, seed=seed)) else 1
+
+
+def _require_free(port: int) -> None:
+    """Fail before the month has run, not after it."""
+    import socket
+
+    from alertd.errors import UserError
+
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise UserError(
+                f"--port: cannot listen on 127.0.0.1:{port}: {error.strerror}; "
+                "choose another one, or none for a free one"
+            ) from None

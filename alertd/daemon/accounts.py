@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alertd.clock import elapsed_s
+from alertd.clock import elapsed_s, utc_now
 from alertd.core.http_url import split_http_url
 from alertd.core.network_place import OFF_LIMITS, PLAIN_HTTP, is_off_limits, sends_in_clear
 from alertd.errors import Problem, SettingsError, absence
@@ -170,6 +170,7 @@ def open_instances(
                     key_source=source,
                     base_url=base_url,
                     outgoing=settings.outgoing,
+                    now=utc_now,
                     elapsed=elapsed,
                 )
             )
@@ -209,6 +210,7 @@ def open_sources(
                 key_source=key_source,
                 outgoing=settings.outgoing,
                 hear=partial(hear, account.name),
+                now=utc_now,
                 elapsed=elapsed,
             )
         )

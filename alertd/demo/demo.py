@@ -17,9 +17,9 @@ from tempfile import TemporaryDirectory
 
 from pydantic import SecretStr
 
-from alertd.clock import HandClock
 from alertd.core.actions import ActionRequest
 from alertd.core.dataclass import dataclass
+from alertd.core.hand_clock import HandClock
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.money import UNITS_PER_USD, Usd, format_usd, to_decimal
 from alertd.core.spend.bill import CATEGORIES, PRODUCT_CATEGORIES, SUBSCRIPTION
@@ -138,11 +138,20 @@ async def demo_daemon(base_url: str, clock: HandClock, *, rules: tuple[str, ...]
             novita_api_key=SecretStr(API_KEY),
             novita_base_url=base_url,
         )
-        loaded = load_rules(rules_path)
+        loaded, loop = load_rules(rules_path), asyncio.get_running_loop()
         switch = InstanceClient(
-            Transport(account="default", api_key=ACTION_KEY, key_source="the demo", base_url=base_url)
+            Transport(
+                account="default",
+                api_key=ACTION_KEY,
+                key_source="the demo",
+                base_url=base_url,
+                now=clock,
+                elapsed=loop.time,
+            )
         )
-        reading = Transport(account="default", api_key=API_KEY, base_url=base_url, sleep=_no_wait, now=clock)
+        reading = Transport(
+            account="default", api_key=API_KEY, base_url=base_url, sleep=_no_wait, now=clock, elapsed=loop.time
+        )
         async with (
             NovitaClient(reading) as client,
             open_app(

@@ -2,11 +2,11 @@
 
 from datetime import timedelta
 
-from alertd.clock import HandClock
 from alertd.core.actions import Act, ActionRequest, ActionState
 from alertd.core.alerts.acting import parse_action
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request
+from alertd.core.hand_clock import HandClock
 from alertd.daemon.app import App
 
 _TRIES = 5

@@ -8,21 +8,19 @@ shown stays; acknowledging, silencing and stopping work.
 import asyncio
 import secrets
 import signal
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from alertd.clock import HandClock
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request
+from alertd.core.hand_clock import HandClock
 from alertd.core.rules.records import ReloadOutcome
 from alertd.core.words import format_instant
 from alertd.daemon.poll import renew_overview
 from alertd.daemon.status_page import serve_page
 from alertd.demo.demo import API_KEY, RULES, SCENARIO, START, Tally, demo_daemon, heading, live_until
 from alertd.demo.pressed import carry_out
-from alertd.errors import UserError
 from alertd.settings.listen import Listen
 from alertd.simulator.faults import demo_faults
 from alertd.simulator.scenarios import SCENARIOS
@@ -40,11 +38,7 @@ async def serve_demo(say: Callable[[str], None], *, seed: int, port: int, stop: 
         seed: The same seed gives the same month.
         port: On 127.0.0.1; 0 for a free one.
         stop: Ends it like Ctrl-C.
-
-    Raises:
-        UserError: The port is taken.
     """
-    _require_free(port)
     stop = stop or asyncio.Event()
     clock, tally = HandClock(START), Tally()
     world = SCENARIOS[SCENARIO](seed, START)
@@ -79,19 +73,6 @@ async def _until_asked(stop: asyncio.Event) -> AsyncIterator[None]:
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
-
-
-def _require_free(port: int) -> None:
-    """Fail before the month has run, not after it."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise UserError(
-                f"--port: cannot listen on 127.0.0.1:{port}: {error.strerror}; "
-                "choose another one, or none for a free one"
-            ) from None
 
 
 def _invitation(port: int, token: str) -> str:

@@ -28,9 +28,9 @@ from alertd.daemon.store_gateway import StoreGateway
 from alertd.daemon.timekeeper import Timekeeper, Verdict
 from alertd.errors import ApiError, Problem, UserError
 from alertd.history.backfill import Backfill, BackfillReport, Piece, plan_backfill
-from alertd.queries.snapshot import read_history
 from alertd.rules_file.model import LoadedRules
 from alertd.settings.model import Settings
+from alertd.store.history import read_history
 from alertd.store.opening import is_there
 from alertd.store.store import Store
 from alertd.store.thread import StoreThread

@@ -14,7 +14,6 @@ from typing import TextIO, cast
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from alertd.clock import monotonic_s
 from alertd.core.printable import escape_controls, may_be_styled
 from alertd.log import MOST_REPEATED, REPEATS_S
 
@@ -70,9 +69,10 @@ class _FewAlike(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let the first lines of a form pass, and later the next one with the number of those dropped."""
-        key, now_s = (record.name, str(record.msg)[:200]), monotonic_s()
+        key, now_s = (record.name, str(record.msg)[:200]), record.created
         first_s, count = self._seen.get(key, (now_s, 0))
-        if now_s - first_s < REPEATS_S:
+        # The wall clock may have been set back since.
+        if abs(now_s - first_s) < REPEATS_S:
             if len(self._seen) >= MOST_REPEATED and key not in self._seen:
                 self._seen.clear()
             self._seen[key] = (first_s, count + 1)

@@ -23,7 +23,7 @@ from alertd.core.severity import Severity
 from alertd.errors import UserError
 from alertd.notify.secret import SecretError, SecretPlaces
 from alertd.notify.text import headline, printable, readable
-from alertd.outgoing.connections import Outgoing
+from alertd.settings.outgoing.connections import Outgoing
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

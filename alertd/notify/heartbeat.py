@@ -14,7 +14,7 @@ from alertd.log import get_logger
 from alertd.notify.http_answer import doubt
 from alertd.notify.text import quoted, without_secrets
 from alertd.notify.webhook_post import read_start
-from alertd.outgoing.connections import Outgoing
+from alertd.settings.outgoing.connections import Outgoing
 
 _DEADLINE_S = 30.0
 _TIMEOUT = httpx.Timeout(10.0)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alertd.core.dataclass import dataclass
-from alertd.outgoing.connections import Outgoing
+from alertd.settings.outgoing.connections import Outgoing
 
 if TYPE_CHECKING:
     from alertd.settings.asked import SettingsInUse

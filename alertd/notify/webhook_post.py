@@ -14,8 +14,8 @@ from alertd.core.network_place import OFF_LIMITS_PLACE, is_off_limits
 from alertd.notify.base import ConfigurationRefused, NotSent, Outcome, Unknown
 from alertd.notify.http_answer import WEBHOOK, Endpoint, outcome_of_answer
 from alertd.notify.text import quoted, without_secrets
-from alertd.outgoing.connections import Outgoing
-from alertd.outgoing.unpacking import PIECE_BYTES, Unpacker, UnpackingError
+from alertd.settings.outgoing.connections import Outgoing
+from alertd.settings.outgoing.unpacking import PIECE_BYTES, Unpacker, UnpackingError
 
 ANSWER_LIMIT_BYTES = PIECE_BYTES
 _ANSWER_TIMEOUT_S = 2.0

@@ -16,7 +16,6 @@ from typing import TypeVar
 import httpx
 
 from alertd import __version__
-from alertd.clock import elapsed_s, utc_now
 from alertd.core.dataclass import dataclass
 from alertd.core.retry_after import parse_http_date, retry_after
 from alertd.errors import ApiError, ApiKeyRefused, ApiRequestRefused, ApiUnavailable
@@ -25,9 +24,9 @@ from alertd.novita.refusal import CATEGORY_REASON, MAX_REFUSAL_BYTES, RangeRefus
 from alertd.novita.retry import retry
 from alertd.novita.shape import UnexpectedShape, shorten
 from alertd.novita.unanswered import Unanswered
-from alertd.outgoing.connections import Outgoing
-from alertd.outgoing.turns import Turn
-from alertd.outgoing.unpacking import Unpacker, UnpackingError
+from alertd.settings.outgoing.connections import Outgoing
+from alertd.settings.outgoing.turns import Turn
+from alertd.settings.outgoing.unpacking import Unpacker, UnpackingError
 
 CONCURRENT_REQUESTS = 4
 """Concurrent requests per account; more would only bring 429 sooner."""
@@ -114,15 +113,15 @@ class Transport:
         *,
         account: str,
         api_key: str,
+        now: Callable[[], datetime],
+        elapsed: Callable[[], float],
         key_source: str = "ALERTD_NOVITA_API_KEY",
         base_url: str = "https://api.novita.ai",
         transport: httpx.AsyncBaseTransport | None = None,
         outgoing: Outgoing | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         rng: random.Random | None = None,
-        now: Callable[[], datetime] = utc_now,
         hear: Hear = lambda _date, _asked_s: None,
-        elapsed: Callable[[], float] = elapsed_s,
         bounds: Bounds = DEFAULT_BOUNDS,
     ) -> None:
         self.account = account

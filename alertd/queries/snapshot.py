@@ -1,20 +1,19 @@
 """What is known, read from the store: now, as a command sees it beside a daemon, or at an instant of the past."""
 
-from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 
 from alertd.core.alert import Alert
 from alertd.core.dataclass import dataclass
-from alertd.core.hours import HourRange, hour_of, start_of
+from alertd.core.hours import HourRange, hour_of
 from alertd.core.owners import OwnerDirectory
-from alertd.core.replay.past import History, Past
+from alertd.core.replay.past import Past
 from alertd.core.rules.facts import Facts
-from alertd.core.rules.held import CategoryKey, Held, LastRead, build_facts, never_asked, with_api_names
+from alertd.core.rules.held import Held, LastRead, build_facts, never_asked, with_api_names
 from alertd.core.rules.records import ReloadOutcome
 from alertd.core.rules.watched import Watched
 from alertd.core.spend.lists import View
 from alertd.core.spend.view import SpendView
+from alertd.store.history import read_history
 from alertd.store.store import Store
 
 
@@ -83,35 +82,3 @@ def read_past(store: Store, watched: Watched, *, owners: OwnerDirectory, at: dat
     keys = [(account, category) for account in watched.accounts for category in watched.categories]
     history = read_history(store, keys, span.start, uses_keys=View.API_KEY in watched.views)
     return Past(history, watched, span, hour, owners=owners, is_explained=True).at(at)
-
-
-def read_history(store: Store, keys: Iterable[CategoryKey], first: int, *, uses_keys: bool) -> History:
-    """
-    Return what a store holds of some categories, from an hour on.
-
-    Args:
-        uses_keys: Whether a rule looks at the list by API key.
-    """
-    wanted = tuple(keys)
-    with store.snapshot():
-        usage = _read_view(store, View.USAGE, wanted, first)
-        return replace(
-            usage,
-            bills=store.bills.load_monthly(),
-            balances=store.balances.since(start_of(first)),
-            terms=store.terms.load(),
-            key_names=store.key_bills.load_keys(),
-            resources=store.resources.load(),
-            keys=_read_view(store, View.API_KEY, wanted, first) if uses_keys else None,
-        )
-
-
-def _read_view(store: Store, view: View, keys: Iterable[CategoryKey], first: int) -> History:
-    tables = store.books_of(view)
-    blocks = list(tables.iter_blocks(first))
-    known = tables.load_books()
-    return History(
-        table=tables.load_series(),
-        books={key: book for key in keys if (book := known.get(key)) and book.is_asked},
-        blocks=lambda _: blocks,
-    )

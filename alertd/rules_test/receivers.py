@@ -11,9 +11,9 @@ from typing import ClassVar
 
 from pydantic import BaseModel
 
-from alertd.clock import HandClock
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.dataclass import dataclass
+from alertd.core.hand_clock import HandClock
 from alertd.core.messages.message import Message
 from alertd.errors import RulesError
 from alertd.notify.base import (
@@ -27,8 +27,8 @@ from alertd.notify.base import (
     contact_kind,
 )
 from alertd.notify.registry import notifier_class
-from alertd.outgoing.connections import Outgoing
 from alertd.rules_file.model import LoadedRules
+from alertd.settings.outgoing.connections import Outgoing
 
 # Valid as a token as well as a URL: notifiers check the form of both when they are built.
 _SECRET = "https://stand-in.invalid/"  # noqa: S105 -- stands in the place of one

@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 from dataclasses import field, replace
 from datetime import datetime, timedelta
 
-from alertd.clock import HandClock
 from alertd.core.alert import Alert, AlertState
 from alertd.core.alerts.silence import Silence, matchable
 from alertd.core.dataclass import dataclass
+from alertd.core.hand_clock import HandClock
 from alertd.core.labels import Labels
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.spend.bill import CATEGORIES, SUBSCRIPTION

@@ -11,8 +11,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from alertd.clock import HandClock
 from alertd.core.dataclass import dataclass
+from alertd.core.hand_clock import HandClock
 from alertd.core.hours import SECONDS_PER_HOUR, HourRange, hour_of
 from alertd.core.money import UNITS_PER_USD, Usd
 from alertd.core.resources import Listed, Listing, ResourceKind

@@ -21,8 +21,8 @@ from alertd.settings.plain_forms import Form, log_format, log_level, poll_interv
 from alertd.settings.sources import SECRETS, read_sources
 
 if TYPE_CHECKING:
-    from alertd.outgoing.connections import Outgoing
     from alertd.settings.listen import Listen
+    from alertd.settings.outgoing.connections import Outgoing
 
 SYSTEM_RULES = Path("/etc/alertd/rules.yaml")
 
@@ -73,7 +73,7 @@ class SettingsInUse:
         Raises:
             SettingsError: One of them cannot be used.
         """
-        from alertd.outgoing.connections import Outgoing  # noqa: PLC0415 -- commands that only read never connect
+        from alertd.settings.outgoing.connections import Outgoing  # noqa: PLC0415 -- commands that only read never connect
 
         return Outgoing.from_environment(os.environ)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from alertd.clock import HandClock
+from alertd.core.hand_clock import HandClock
 from alertd.core.labels import Patterns
 from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.spend.reading import Cadence

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import structlog
 
+from alertd.clock import elapsed_s
 from alertd.core.alert import AlertState
 from alertd.core.labels import Patterns
 from alertd.core.owners import Owner, OwnerDirectory
@@ -85,7 +86,9 @@ OWNERS = OwnerDirectory((Owner(match_name=Patterns(("trainer-*",)), team="resear
 async def cycle(world: BillingWorld, path: Path) -> AsyncIterator[Cycle]:
     """A daemon's cycles with the API's own client, over a file."""
     thread = await StoreThread.start(lambda: Store.open(f"sqlite:///{path}", now=NOW))
-    client = NovitaClient(Transport(account="default", api_key=API_KEY, base_url=world.url, now=lambda: NOW))
+    client = NovitaClient(
+        Transport(account="default", api_key=API_KEY, base_url=world.url, now=lambda: NOW, elapsed=elapsed_s)
+    )
     try:
         yield Cycle(
             store=StoreGateway(thread),

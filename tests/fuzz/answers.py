@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 
+from alertd.clock import elapsed_s, utc_now
 from alertd.core.actions import Verb
 from alertd.core.hours import HourRange
 from alertd.core.resources import ResourceKind
@@ -20,7 +21,7 @@ from alertd.notify.webhook import WebhookConfig, WebhookNotifier
 from alertd.novita.client import NovitaClient
 from alertd.novita.instances import InstanceClient
 from alertd.novita.transport import Transport
-from alertd.outgoing.connections import Outgoing
+from alertd.settings.outgoing.connections import Outgoing
 from tests.builders import NOON, FakeContext, envelope
 from tests.fuzz.engine import Entrance
 
@@ -179,9 +180,19 @@ async def _of_the_api(server: _Answering, stack: AsyncExitStack) -> tuple[Asked,
         """Wait for nothing between attempts."""
 
     client = NovitaClient(
-        Transport(account="a", api_key="sk-1", base_url=server.url, sleep=at_once, rng=random.Random(1))
+        Transport(
+            account="a",
+            api_key="sk-1",
+            base_url=server.url,
+            sleep=at_once,
+            rng=random.Random(1),
+            now=utc_now,
+            elapsed=elapsed_s,
+        )
     )
-    instances = InstanceClient(Transport(account="a", api_key="sk-1", key_source="KEY", base_url=server.url))
+    instances = InstanceClient(
+        Transport(account="a", api_key="sk-1", key_source="KEY", base_url=server.url, now=utc_now, elapsed=elapsed_s)
+    )
     stack.push_async_callback(client.close)
     stack.push_async_callback(instances.close)
     span = HourRange(_MIDNIGHT, _MIDNIGHT + 24)

@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from alertd.notify.heartbeat import ping
-from alertd.outgoing.connections import Outgoing
+from alertd.settings.outgoing.connections import Outgoing
 from tests.ports import free_port
 
 SECRET = "canary-uuid"

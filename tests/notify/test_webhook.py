@@ -19,7 +19,7 @@ from alertd.core.severity import Severity
 from alertd.notify.base import ConfigurationRefused, Delivered, ReceiverError, Unknown
 from alertd.notify.webhook import WebhookConfig, WebhookNotifier, payload
 from alertd.notify.webhook_post import WebhookPost
-from alertd.outgoing.connections import Outgoing
+from alertd.settings.outgoing.connections import Outgoing
 from tests.builders import (
     KEY,
     FakeContext,

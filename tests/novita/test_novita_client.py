@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from alertd.clock import elapsed_s
 from alertd.core.hours import HourRange
 from alertd.errors import (
     ApiCategoryUnknown,
@@ -97,6 +98,7 @@ def connect(api: Api, waits: Waits | None = None, **options: Any) -> NovitaClien
         "key_source": "NOVITA_PROD_KEY",
         "base_url": api.url,
         "now": lambda: NOW,
+        "elapsed": elapsed_s,
         "sleep": Waits() if waits is None else waits,
         "rng": random.Random(1),
     }

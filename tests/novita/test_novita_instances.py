@@ -7,6 +7,7 @@ import httpx
 import msgspec
 import pytest
 
+from alertd.clock import elapsed_s, utc_now
 from alertd.core.actions import CallAnswer, CallResult, Sight, Verb
 from alertd.novita.instances import InstanceClient
 from alertd.novita.transport import Bounds, Transport
@@ -39,6 +40,8 @@ async def ask(double: Double, do: Callable[[InstanceClient], Awaitable[CallAnswe
             base_url="https://api.example.com/",
             transport=httpx.MockTransport(double),
             bounds=Bounds(call_s=0.2),
+            now=utc_now,
+            elapsed=elapsed_s,
         )
     )
     try:
@@ -126,6 +129,8 @@ async def test_call_when_the_server_hangs_then_unclear_after_its_own_deadline() 
             base_url="https://api.example.com",
             transport=httpx.MockTransport(hang),
             bounds=Bounds(call_s=0.01),
+            now=utc_now,
+            elapsed=elapsed_s,
         )
     )
     found = await client.call(Verb.STOP, "gpu-1")
@@ -231,6 +236,8 @@ async def test_key_when_checked_then_by_one_get_and_nothing_is_stopped(answer: A
             key_source="NOVITA_STOP_KEY",
             base_url="https://api.example.com/",
             transport=httpx.MockTransport(double),
+            now=utc_now,
+            elapsed=elapsed_s,
         )
     )
     try:

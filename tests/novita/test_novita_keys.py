@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from alertd.clock import elapsed_s
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.money import Usd
 from alertd.core.spend.bill import ApiKey, Balance
@@ -41,7 +42,11 @@ async def no_wait(_: float) -> None:
 
 
 def connect(world: BillingWorld) -> NovitaClient:
-    return NovitaClient(Transport(account="prod", api_key=API_KEY, base_url=world.url, sleep=no_wait, now=lambda: NOW))
+    return NovitaClient(
+        Transport(
+            account="prod", api_key=API_KEY, base_url=world.url, sleep=no_wait, now=lambda: NOW, elapsed=elapsed_s
+        )
+    )
 
 
 def llm(hour: int, owner: str = "key-1", **parts: Any) -> Row:
@@ -271,7 +276,7 @@ async def test_simulator_when_read_then_both_lists_hold_the_same_money_of_the_sa
     async with (
         BillingSimulator(made, now=lambda: NOW, api_key=API_KEY) as simulator,
         NovitaClient(
-            Transport(account="prod", api_key=API_KEY, base_url=simulator.base_url, now=lambda: NOW)
+            Transport(account="prod", api_key=API_KEY, base_url=simulator.base_url, now=lambda: NOW, elapsed=elapsed_s)
         ) as client,
     ):
         usage = await client.read_bills("llm", span)

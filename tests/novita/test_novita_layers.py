@@ -9,7 +9,7 @@ import pytest
 from alertd.clock import utc_now
 from alertd.errors import ApiError
 from alertd.novita.transport import ApiRequest, Bounds, Transport
-from alertd.outgoing.connections import Outgoing
+from alertd.settings.outgoing.connections import Outgoing
 
 
 @pytest.mark.parametrize("coding", ["Content-Encoding: gzip, gzip", "Content-Encoding: gzip\r\nContent-Encoding: gzip"])

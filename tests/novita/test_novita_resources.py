@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from alertd.clock import elapsed_s
 from alertd.core.resources import Listed, Listing, ResourceKind
 from alertd.errors import ApiError, ApiKeyRefused, ApiRequestRefused, ApiUnavailable
 from alertd.novita.client import NovitaClient
@@ -38,7 +39,12 @@ def world() -> Iterator[BillingWorld]:
 def connect(world: BillingWorld, bounds: Bounds | None = None) -> NovitaClient:
     return NovitaClient(
         Transport(
-            account="prod", api_key=API_KEY, base_url=world.url, now=lambda: NOW, bounds=bounds or Bounds(beside_s=5)
+            account="prod",
+            api_key=API_KEY,
+            base_url=world.url,
+            now=lambda: NOW,
+            bounds=bounds or Bounds(beside_s=5),
+            elapsed=elapsed_s,
         )
     )
 

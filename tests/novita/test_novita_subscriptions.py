@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from alertd.clock import elapsed_s
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.spend.bill import SUBSCRIPTION, SUBSCRIPTION_CATEGORIES, Term
 from alertd.core.spend.subscription import latest_terms, rows_of
@@ -72,7 +73,11 @@ async def no_wait(_: float) -> None:
 
 
 def connect(world: BillingWorld) -> NovitaClient:
-    return NovitaClient(Transport(account="prod", api_key=API_KEY, base_url=world.url, sleep=no_wait, now=lambda: NOW))
+    return NovitaClient(
+        Transport(
+            account="prod", api_key=API_KEY, base_url=world.url, sleep=no_wait, now=lambda: NOW, elapsed=elapsed_s
+        )
+    )
 
 
 async def test_terms_when_read_then_every_category_but_the_control_total(world: BillingWorld) -> None:

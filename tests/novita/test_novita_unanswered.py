@@ -9,7 +9,7 @@ from alertd.clock import utc_now
 from alertd.errors import ApiError
 from alertd.novita.transport import ApiRequest, Bounds, Transport
 from alertd.novita.unanswered import LASTS_S, MISSED, Unanswered
-from alertd.outgoing.connections import Outgoing
+from alertd.settings.outgoing.connections import Outgoing
 
 REQUEST = ApiRequest(path="/bills", parameters={}, what="bills")
 

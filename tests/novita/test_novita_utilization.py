@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from alertd.clock import elapsed_s, utc_now
 from alertd.core.utilization import Sample
 from alertd.errors import ApiUnavailable
 from alertd.novita.client import NovitaClient
@@ -98,7 +99,9 @@ async def test_client_when_percent_was_seen_once_then_so_are_all_others(world: B
         "gpuUtilization": {"avg": points(40 if query["instanceId"] == "i-1" else 0.8)}
     }
     start = datetime.fromtimestamp(AT, UTC)
-    async with NovitaClient(Transport(account="prod", api_key=API_KEY, base_url=world.url)) as client:
+    async with NovitaClient(
+        Transport(account="prod", api_key=API_KEY, base_url=world.url, now=utc_now, elapsed=elapsed_s)
+    ) as client:
         for owner, share in (("i-2", 800_000), ("i-1", 400_000), ("i-2", 8_000)):
             found = await client.read_utilization(owner, start, start + timedelta(minutes=10))
             assert found == ((AT, share),)
@@ -114,7 +117,9 @@ async def test_client_when_the_account_has_no_metrics_then_says_so(world: Billin
     """The rule decides nothing then."""
     world.beside["metrics"] = lambda _: {"code": 500, "message": SECRET}
     start = datetime.fromtimestamp(AT, UTC)
-    async with NovitaClient(Transport(account="prod", api_key=API_KEY, base_url=world.url)) as client:
+    async with NovitaClient(
+        Transport(account="prod", api_key=API_KEY, base_url=world.url, now=utc_now, elapsed=elapsed_s)
+    ) as client:
         with pytest.raises(ApiUnavailable, match="not the metrics") as raised:
             await client.read_utilization("i-1", start, start + timedelta(hours=9))
     assert SECRET not in str(raised.value)

@@ -9,6 +9,7 @@ from decimal import Decimal
 import httpx
 import pytest
 
+from alertd.clock import elapsed_s, utc_now
 from alertd.core.actions import CallResult, Verb
 from alertd.novita.instances import InstanceClient
 from alertd.novita.transport import Bounds, Transport
@@ -56,7 +57,13 @@ async def rented(
     async with BillingSimulator(WORLD, now=time, faults=faults, stop_takes=takes) as sim:
         client = InstanceClient(
             Transport(
-                account="default", api_key=key, key_source="STOP_KEY", base_url=sim.base_url, bounds=Bounds(call_s=0.5)
+                account="default",
+                api_key=key,
+                key_source="STOP_KEY",
+                base_url=sim.base_url,
+                bounds=Bounds(call_s=0.5),
+                now=utc_now,
+                elapsed=elapsed_s,
             )
         )
         try:

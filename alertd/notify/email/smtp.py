@@ -28,7 +28,7 @@ from alertd.notify.base import ConfigurationRefused, Delivered, NotSent, Outcome
 from alertd.notify.email.greeting import greeting
 from alertd.notify.email.replies import Parties, Stage, outcome_of_reply
 from alertd.notify.text import quoted, without_secrets
-from alertd.outgoing.connections import Outgoing
+from alertd.settings.outgoing.connections import Outgoing
 
 # Together with QUIT less than the notifier's deadline of 120 s, so that slow does not count as lost.
 BEFORE_DOT_S = 55.0

@@ -21,7 +21,7 @@ from alertd.notify.slack.lookup import find_message
 from alertd.notify.slack.online import channel_faults, token_faults
 from alertd.notify.slack.web_client import StrictWebClient, what_slack_said
 from alertd.notify.text import quoted, without_secrets
-from alertd.outgoing.connections import Outgoing
+from alertd.settings.outgoing.connections import Outgoing
 
 # slack-sdk raises the last three for an answer that is not a JSON object.
 _FAILURES = (aiohttp.ClientError, OSError, ValueError, AttributeError, TypeError)

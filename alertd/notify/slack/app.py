@@ -22,7 +22,7 @@ from alertd.errors import AlertdError
 from alertd.log import get_logger
 from alertd.notify.slack.actions import NotOurs, Press, read_press, request_of
 from alertd.notify.slack.approvers import Approvers
-from alertd.outgoing.connections import Outgoing
+from alertd.settings.outgoing.connections import Outgoing
 
 if TYPE_CHECKING:
     from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient

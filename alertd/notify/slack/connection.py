@@ -15,7 +15,7 @@ from aiohttp.abc import ResolveResult
 
 from alertd.core.dataclass import dataclass
 from alertd.core.network_place import OFF_LIMITS_PLACE, is_off_limits
-from alertd.outgoing.connections import Outgoing
+from alertd.settings.outgoing.connections import Outgoing
 
 CONNECT_TIMEOUT_S = 10.0
 TOTAL_TIMEOUT_S = 25.0

@@ -11,8 +11,8 @@ from alertd.errors import SettingsError
 from alertd.notify.base import NotSent
 from alertd.notify.heartbeat import ping
 from alertd.notify.webhook_post import WebhookPost
-from alertd.outgoing.connections import Outgoing
-from alertd.outgoing.tls import Trust
+from alertd.settings.outgoing.connections import Outgoing
+from alertd.settings.outgoing.tls import Trust
 
 VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from urllib.parse import SplitResult, urlsplit
 
 from alertd.core.dataclass import dataclass
-from alertd.outgoing.bypass import Bypass, is_bypassed, parse_bypass
+from alertd.settings.outgoing.bypass import Bypass, is_bypassed, parse_bypass
 
 _SCHEMES = ("http", "https", "socks5", "socks5h")
 _SOCKS = frozenset({"socks5", "socks5h"})

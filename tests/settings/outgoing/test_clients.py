@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from alertd.clock import elapsed_s, utc_now
 from alertd.errors import ApiError
 from alertd.notify.base import Delivered, NotSent
 from alertd.notify.heartbeat import ping
@@ -11,9 +12,9 @@ from alertd.notify.slack.api import SlackApi
 from alertd.notify.webhook_post import WebhookPost
 from alertd.novita.client import NovitaClient
 from alertd.novita.transport import Transport
-from alertd.outgoing.connections import Outgoing
+from alertd.settings.outgoing.connections import Outgoing
 from tests.builders import NOON
-from tests.outgoing.proxy_double import http_proxy, socks_proxy
+from tests.settings.outgoing.proxy_double import http_proxy, socks_proxy
 
 Use = Callable[[Outgoing], Awaitable[object]]
 HOST = "http://far.invalid"
@@ -42,7 +43,9 @@ async def use_novita(outgoing: Outgoing) -> object:
         return None
 
     async with NovitaClient(
-        Transport(account="a", api_key="sk_1", base_url=HOST, outgoing=outgoing, sleep=no_wait)
+        Transport(
+            account="a", api_key="sk_1", base_url=HOST, outgoing=outgoing, sleep=no_wait, now=utc_now, elapsed=elapsed_s
+        )
     ) as client:
         try:
             return await client.read_balance(NOON)

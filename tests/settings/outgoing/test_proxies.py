@@ -3,8 +3,8 @@
 import pytest
 
 from alertd.errors import SettingsError
-from alertd.outgoing import proxies
-from alertd.outgoing.connections import Outgoing
+from alertd.settings.outgoing import proxies
+from alertd.settings.outgoing.connections import Outgoing
 
 URL = "https://api.novita.ai/openapi"
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from alertd.outgoing.turns import PATIENCE_S, Turn, Turns
+from alertd.settings.outgoing.turns import PATIENCE_S, Turn, Turns
 from tests.soak.loop import HastyLoop
 
 

@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 
-from alertd.outgoing.unpacking import PIECE_BYTES, Unpacker, UnpackingError
+from alertd.settings.outgoing.unpacking import PIECE_BYTES, Unpacker, UnpackingError
 
 TEXT = b'{"bills": [' + b"1, " * 40_000 + b"2]}"
 

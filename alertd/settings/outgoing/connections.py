@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from alertd.core.dataclass import dataclass
 from alertd.errors import SettingsError
-from alertd.outgoing.proxies import Proxies, Proxy, read_proxies
-from alertd.outgoing.tls import Trust, read_trust
+from alertd.settings.outgoing.proxies import Proxies, Proxy, read_proxies
+from alertd.settings.outgoing.tls import Trust, read_trust
 
 if TYPE_CHECKING:
     import ssl
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import httpx
     from aiohttp.abc import AbstractResolver
 
-    from alertd.outgoing.turns import Turns
+    from alertd.settings.outgoing.turns import Turns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ class Outgoing:
     @cached_property
     def turns(self) -> "Turns":
         """Decides which answer with bills is read next, over all accounts."""
-        from alertd.outgoing.turns import Turns  # noqa: PLC0415 -- most commands connect to nobody
+        from alertd.settings.outgoing.turns import Turns  # noqa: PLC0415 -- most commands connect to nobody
 
         return Turns()
 
