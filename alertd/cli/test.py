@@ -60,7 +60,7 @@ async def _run(files: tuple[Path, ...]) -> list["FileOutcome"]:
 
 
 def _write(path: Path, outcomes: list["FileOutcome"]) -> bool:
-    from alertd.rules_test.junit import junit
+    from alertd.rules_test.report import junit
 
     try:
         path.write_bytes(junit(outcomes))

@@ -5,17 +5,19 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alertd.core.alerts.routing import OWNER
+from alertd.core.dataclass import dataclass
 from alertd.core.messages.message import Message
 from alertd.core.messages.outbox import delivery_key
 from alertd.errors import Problem, RulesError
 from alertd.log import get_logger
 from alertd.notify.base import Dated, Delivered, Envelope, Notifier, ReceiverError, contact_kind
 from alertd.notify.registry import notifier_class
-from alertd.notify.surroundings import Surroundings
 from alertd.rules_file.model import LoadedRules
+from alertd.settings.outgoing.connections import Outgoing
 from alertd.settings.text_file import change_warning
 
 if TYPE_CHECKING:
@@ -173,3 +175,21 @@ def owner_warnings(rules: LoadedRules, notifiers: Mapping[str, Notifier]) -> lis
     if OWNER in rules.default_notify or any(OWNER in route.notify for route in rules.routes):
         found.append(Problem(str(rules.files[0]), 1, 1, f"routes and defaults: {text}"))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What notifiers may ask while they are built."""
+
+    settings: "SettingsInUse"
+    environment: Mapping[str, str]
+    base_dir: Path
+
+    @property
+    def outgoing(self) -> Outgoing:
+        """Return how to connect to others; one object for all."""
+        return self.settings.outgoing
+
+    def setting(self, name: str) -> str | None:
+        """Return an alertd setting in plain text."""
+        return self.settings.plain(name)

@@ -20,7 +20,6 @@ from alertd.core.spend.lately import period_so_far
 from alertd.core.spend.lists import View
 from alertd.daemon.allocator import give_back
 from alertd.daemon.app import App, open_slack_app
-from alertd.daemon.clock_watch import ClockWatch
 from alertd.daemon.control_socket import listen, socket_path
 from alertd.daemon.control_table import serve_requests
 from alertd.daemon.poll import poll, renew_overview
@@ -30,6 +29,7 @@ from alertd.daemon.signals import Signals
 from alertd.daemon.slack_answers import topics
 from alertd.daemon.supervisor import Job
 from alertd.daemon.systemd import ServiceManager
+from alertd.daemon.timekeeper import ClockWatch
 from alertd.daemon.watchdog import ASK_EVERY_S, CYCLE_DEADLINE, Watchdog
 from alertd.errors import AlertdError
 from alertd.log import get_logger

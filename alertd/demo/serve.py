@@ -19,8 +19,7 @@ from alertd.core.rules.records import ReloadOutcome
 from alertd.core.words import format_instant
 from alertd.daemon.poll import renew_overview
 from alertd.daemon.status_page import serve_page
-from alertd.demo.demo import API_KEY, RULES, SCENARIO, START, Tally, demo_daemon, heading, live_until
-from alertd.demo.pressed import carry_out
+from alertd.demo.demo import API_KEY, RULES, SCENARIO, START, Tally, carry_out, demo_daemon, heading, live_until
 from alertd.settings.listen import Listen
 from alertd.simulator.faults import demo_faults
 from alertd.simulator.scenarios import SCENARIOS

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from alertd.core.dataclass import dataclass
 from alertd.errors import SettingsError
-from alertd.settings.faults import fault
 from alertd.settings.plain_forms import Form, log_format, log_level, poll_interval, settle_delay
-from alertd.settings.sources import SECRETS, read_sources
+from alertd.settings.sources import SECRETS, fault, read_sources
 
 if TYPE_CHECKING:
     from alertd.settings.listen import Listen

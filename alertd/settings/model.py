@@ -10,9 +10,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from alertd.errors import SettingsError
 from alertd.settings.asked import AskedSettings, SettingsInUse
-from alertd.settings.faults import fault
 from alertd.settings.forms import formed
-from alertd.settings.sources import Sources, read_sources
+from alertd.settings.sources import Sources, fault, read_sources
 
 Secret = SecretStr | None
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from alertd.core.dataclass import dataclass
 from alertd.core.nearest import nearest
+from alertd.core.printable import excerpt
 from alertd.settings.text_file import TextFile, UnusableFile, change_warning, read_text_file
 
 PREFIX = "ALERTD_"
@@ -192,3 +193,24 @@ def _open_to_others(mode: int) -> str:
     """Return what every user may do with a file; empty if nothing."""
     words = [word for bit, word in ((_OTHERS_READ, "read"), (_OTHERS_WRITE, "change")) if mode & bit]
     return " and ".join(words)
+
+
+_SECRET_SIGNS = re.compile(r"://[^/]*@|[?#]|xox[a-z]-|xapp-|\bsk[_-]|hooks\.slack\.com", re.IGNORECASE)
+"""Signs that a value may contain a secret in the wrong place."""
+
+
+def fault(name: str, text: str, sources: Sources) -> str:
+    """Return an error line for a setting; *text* is a sentence, or the end of one that begins with the value."""
+    given = sources.values.get(name)
+    place = f" ({given.place})" if given is not None and given.place else ""
+    text = text.removeprefix("Value error, ")
+    if not text.startswith(("is ", "has ", "holds ", "names ")):
+        return f"{PREFIX}{name.upper()}{place}: {text}"
+    return f"{PREFIX}{name.upper()}{place}: {_shown(name, given.text if given is not None else '')} {text}"
+
+
+def _shown(name: str, value: str) -> str:
+    """Return a value in quotes, or "the value" if it is missing or may be secret."""
+    if not value or name in SECRETS or _SECRET_SIGNS.search(value):
+        return "the value"
+    return f'"{excerpt(value)}"'

@@ -35,12 +35,9 @@ from alertd.store.silences import Silences
 if TYPE_CHECKING:
     from alertd.core.spend.bill import TrackedBill
     from alertd.core.spend.ledger import SeriesTable
-    from alertd.store.balances import Balances
     from alertd.store.bills import Bills, BookChange, Books
     from alertd.store.keys import KeyBills
-    from alertd.store.resources import Resources
-    from alertd.store.terms import Terms
-    from alertd.store.utilization import Utilization
+    from alertd.store.readings import Balances, Resources, Terms, Utilization
 
 _VIEWS = "views"
 
@@ -99,28 +96,28 @@ class Store:
     @cached_property
     def balances(self) -> "Balances":
         """The accounts' balances."""
-        from alertd.store.balances import Balances  # noqa: PLC0415
+        from alertd.store.readings import Balances  # noqa: PLC0415
 
         return Balances(self._database)
 
     @cached_property
     def terms(self) -> "Terms":
         """The terms of subscriptions."""
-        from alertd.store.terms import Terms  # noqa: PLC0415
+        from alertd.store.readings import Terms  # noqa: PLC0415
 
         return Terms(self._database)
 
     @cached_property
     def resources(self) -> "Resources":
         """Instances and endpoints."""
-        from alertd.store.resources import Resources  # noqa: PLC0415
+        from alertd.store.readings import Resources  # noqa: PLC0415
 
         return Resources(self._database)
 
     @cached_property
     def utilization(self) -> "Utilization":
         """The utilisation of instances."""
-        from alertd.store.utilization import Utilization  # noqa: PLC0415
+        from alertd.store.readings import Utilization  # noqa: PLC0415
 
         return Utilization(self._database)
 

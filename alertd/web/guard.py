@@ -7,8 +7,9 @@ browser send. Handlers decide about everything else.
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlencode, urlsplit
 
 from aiohttp import HttpVersion11, web
@@ -18,9 +19,7 @@ from alertd.errors import AlertdError
 from alertd.log import Repeats, get_logger
 from alertd.settings.listen import Listen
 from alertd.web.connections import Connection
-from alertd.web.form_reading import read_form
 from alertd.web.session import SESSION_S, Sessions, Visitor
-from alertd.web.source import peer_of, source_of
 from alertd.web.styles import page
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -309,3 +308,70 @@ def own_path(text: str) -> str:
     """Return a path of this server; anything that leads elsewhere becomes the start page."""
     is_own = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable()
     return text if is_own else "/"
+
+
+_CLIENT_PREFIX = 64
+"""Prefix length of an IPv6 network assigned to one customer, who can choose any address within it."""
+
+
+def peer_of(request: web.BaseRequest) -> str:
+    """Return the address of the other end of the connection; empty if unknown."""
+    found = request.transport.get_extra_info("peername") if request.transport is not None else None
+    return str(found[0]) if isinstance(found, tuple) and found else ""
+
+
+def source_of(request: web.BaseRequest) -> str:
+    """
+    Return the source by which failures are counted: an address, or an IPv6 network.
+
+    Of a local proxy's header only the last entry counts, which the proxy added: visitors can forge the rest.
+    """
+    peer = peer_of(request)
+    address = _address(peer)
+    if address is not None and (address.is_loopback or address.is_private):
+        said = _address(",".join(request.headers.getall("X-Forwarded-For", ())).rpartition(",")[2].strip())
+        address = said or address
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
+        return str(ip_network((address, _CLIENT_PREFIX), strict=False))
+    return str(address) if address is not None else peer
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text.partition("%")[0].strip("[]"))
+    except ValueError:
+        return None
+
+
+_CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "latin1"})
+"""Charsets of browsers and scripts; others may decode to invalid text, or slowly."""
+
+
+async def read_form(request: web.Request) -> Mapping[str, str]:
+    """
+    Return the fields of a form, the first of each name; empty if the request has no form.
+
+    Raises:
+        HTTPUnsupportedMediaType: Its charset is not supported.
+        HTTPBadRequest: It is declared as a form but is not one.
+        HTTPRequestEntityTooLarge: It is larger than any form of ours.
+    """
+    try:
+        is_known = (request.charset or "utf-8").lower() in _CHARSETS
+        # Text that cannot be encoded again would break histories and logs.
+        pairs = [
+            (name.encode().decode(), text.encode().decode())
+            for name, text in ((await request.post()).items() if is_known else ())
+            if isinstance(text, str)
+        ]
+    except ConnectionError as error:
+        # Nobody reads the answer any more; it is logged like every malformed request.
+        raise web.HTTPBadRequest(reason="the form was cut off") from error
+    except (web.HTTPException, OSError, TimeoutError):
+        raise
+    except Exception as error:
+        # Form parsers raise whatever their codecs, decompressors and assertions raise.
+        raise web.HTTPBadRequest(reason=f"the form cannot be read ({type(error).__name__})") from error
+    if not is_known:
+        raise web.HTTPUnsupportedMediaType(reason="the form's charset is not UTF-8")
+    return dict(reversed(pairs))

@@ -6,23 +6,35 @@ somebody who showed the token, by the same way as the commands'.
 """
 
 import asyncio
+import hashlib
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from http import HTTPStatus
 
 from aiohttp import web
 
-from alertd.core.alerts.requests import Request, RequestError, parse_expiry
+from alertd.core.actions import Act
+from alertd.core.alerts.acting import parse_action
+from alertd.core.alerts.requests import (
+    Acknowledge,
+    AddSilence,
+    Request,
+    RequestError,
+    SilenceText,
+    end_parts,
+    parse_acknowledgement,
+    parse_expiry,
+    parse_silence,
+)
 from alertd.core.alerts.silence import SilenceLength
 from alertd.core.local_time import Clock
 from alertd.core.spend.steps import SpendSteps, sum_steps
 from alertd.errors import AlertdError
 from alertd.web.alert_page import alert_page
-from alertd.web.form_reading import read_form
-from alertd.web.guard import Guard, own_path, see_other
+from alertd.web.guard import Guard, own_path, read_form, see_other
 from alertd.web.overview import overview_page
 from alertd.web.page_context import PageContext, PageFacts
-from alertd.web.request_forms import acknowledgement, action, silence
 from alertd.web.session import Notice, Sessions, Visitor, clean_name
 from alertd.web.spend_panel import GROUPS_SHOWN, Choice, GroupBy, Window, months, spend_csv, spend_panel, step_rows
 from alertd.web.styles import answer_file, page
@@ -185,3 +197,58 @@ def _author(visitor: Visitor, fields: Mapping[str, str]) -> str:
     if visitor.mark:
         return f"{visitor.name or 'somebody'} (status page)"
     return f"{clean_name(fields.get('by', '')) or 'a script'} (HTTP)"
+
+
+def acknowledgement(fingerprint: str, fields: Mapping[str, str], *, by: str) -> Acknowledge:
+    """
+    Return the request to acknowledge an alert, or to withdraw the acknowledgement.
+
+    Raises:
+        RequestError: The form asks for what cannot be.
+    """
+    return parse_acknowledgement(fingerprint, by=by, undo=fields.get("undo") == "1", episode=fields.get("episode", ""))
+
+
+def action(fingerprint: str, fields: Mapping[str, str], *, by: str, now: datetime) -> Act:
+    """
+    Return the request to have the instance of an alert stopped, or started again.
+
+    Raises:
+        RequestError: The form asks for what cannot be, or does not say that it means it.
+    """
+    if fields.get("confirm") != "1":
+        raise RequestError("tick the box first: what runs on the instance ends (confirm=1)")
+    mark = "\n".join((fingerprint, fields.get("undo", ""), fields.get("mark", "") or now.isoformat()))
+    asked = Act(
+        id=hashlib.sha256(mark.encode(errors="surrogateescape")).hexdigest()[:8],
+        fingerprint=fingerprint,
+        by=by,
+        person=f"page:{by}",
+        action=fields.get("action", ""),
+        undo=fields.get("undo") == "1",
+    )
+    return parse_action(asked, episode=fields.get("episode", ""))
+
+
+def silence(fingerprint: str, fields: Mapping[str, str], *, by: str, now: datetime, timezone: str) -> AddSilence:
+    """
+    Return the request to silence one alert.
+
+    Args:
+        timezone: The zone in which a month ends.
+
+    Raises:
+        RequestError: The form asks for what cannot be.
+    """
+    length = fields.get("length", "")
+    mark = "\n".join((fingerprint, length, fields.get("mark", "") or now.isoformat()))
+    written = SilenceText(
+        alert=fingerprint,
+        by=by,
+        comment=fields.get("comment", ""),
+        episode=fields.get("episode", ""),
+        timezone=timezone,
+        **end_parts(length),
+    )
+    # The same form, sent twice, makes one silence.
+    return parse_silence(written, id=hashlib.sha256(mark.encode(errors="surrogateescape")).hexdigest()[:8], now=now)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from alertd.cli.time_now import time_now
+from alertd.cli.common import time_now
 from alertd.clock import boot_id
 from alertd.core.rules.records import ClockRecord
 from alertd.store.store import Store

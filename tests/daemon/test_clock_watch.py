@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from alertd.daemon.clock_watch import ClockWatch
+from alertd.daemon.timekeeper import ClockWatch
 from tests.virtual_clock import VirtualClock
 
 LOOK = timedelta(seconds=10)

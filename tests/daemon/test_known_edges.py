@@ -15,8 +15,8 @@ from alertd.core.spend.selection import SpendQuery
 from alertd.daemon.cycle import Cycle
 from alertd.daemon.plan import build_plan
 from alertd.daemon.store_gateway import StoreGateway
-from alertd.rules_test.inline import InlineExecutor
-from alertd.rules_test.load import load_tests
+from alertd.rules_test.run import InlineExecutor
+from alertd.rules_test.suite import load_tests
 from alertd.rules_test.world import BillsOfTest
 from alertd.settings.model import Settings
 from alertd.store.store import Store

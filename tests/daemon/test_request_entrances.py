@@ -13,7 +13,7 @@ from alertd.core.alerts.requests import Request, RequestError, end_parts
 from alertd.core.alerts.silence import Silence
 from alertd.notify.slack.actions import read_press, request_of
 from alertd.notify.slack.commands import SlackCommands
-from alertd.web.request_forms import acknowledgement, silence
+from alertd.web.pages import acknowledgement, silence
 from tests.cli.request_desk import NOW, Desk, desk, full
 from tests.core.builders import HOUR
 

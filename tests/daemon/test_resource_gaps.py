@@ -10,8 +10,7 @@ import pytest
 
 from alertd.core.resources import Listed, Listing, ResourceKind
 from alertd.core.utilization import LONGEST_GAP, slot_of, start_of_slot
-from alertd.daemon.resource_intake import ResourceIntake
-from alertd.daemon.utilization_intake import FIRST_LOOK, LONGEST_LOOK, MOST_FAILURES, UtilizationIntake
+from alertd.daemon.resource_intake import FIRST_LOOK, LONGEST_LOOK, MOST_FAILURES, ResourceIntake, UtilizationIntake
 from alertd.errors import ApiUnavailable, StoreError
 from tests.core.builders import NOW
 from tests.daemon.test_utilization_intake import resource

@@ -11,7 +11,7 @@ import pytest
 
 from alertd.core.resources import Resource, ResourceKey, ResourceKind
 from alertd.core.utilization import Sample, slot_of
-from alertd.daemon.utilization_intake import MOST_FAILURES, UtilizationIntake
+from alertd.daemon.resource_intake import MOST_FAILURES, UtilizationIntake
 from alertd.errors import ApiUnavailable
 from tests.core.builders import NOW
 

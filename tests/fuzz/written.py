@@ -10,7 +10,7 @@ from alertd.errors import RulesError, SettingsError
 from alertd.notify.secret import SecretError, SecretPlaces
 from alertd.rules_file.load import load_rules
 from alertd.rules_file.summary import SummaryError, compile_summary
-from alertd.rules_test.load import load_tests
+from alertd.rules_test.suite import load_tests
 from alertd.settings.model import load_settings
 from alertd.settings.outgoing.connections import Outgoing
 from tests.core.builders import firing

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from alertd.core.alert import Unit
 from alertd.core.chart import Chart, ChartForm, ChartLimit, ChartPoint
 from alertd.core.severity import Severity
-from alertd.notify.chart_frame import chart_frame
 from alertd.notify.chart_png import chart_png, limit_colour, scale_of
+from alertd.notify.email.notifier import chart_frame
 from tests.builders import NOON, day_chart, rising_chart
 from tests.examples import examples
 

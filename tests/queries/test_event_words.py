@@ -20,7 +20,7 @@ from alertd.core.alert_event import (
 from alertd.core.muted import Muted, MuteKind
 from alertd.core.severity import Severity
 from alertd.queries.event_words import event_detail, event_text
-from alertd.store.old_events import old_event
+from alertd.store.alerts import old_event
 
 NOON = datetime(2026, 1, 10, 12, tzinfo=UTC)
 FIRING = Standing(state=AlertState.FIRING, severity=Severity.WARNING)

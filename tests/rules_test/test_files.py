@@ -11,10 +11,9 @@ import pytest
 from alertd.cli.root import run
 from alertd.errors import RulesError
 from alertd.rules_file.source import parse
-from alertd.rules_test.load import load_tests
 from alertd.rules_test.report import difference_lines
 from alertd.rules_test.schema import schema_of_tests
-from alertd.rules_test.suite import run_file
+from alertd.rules_test.suite import load_tests, run_file
 
 HERE = Path(__file__).parent.parent / "rules" / "tests"
 GOOD = sorted((HERE / "good").glob("*.yaml"))

@@ -5,7 +5,7 @@ from itertools import permutations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertd.rules_test.pairing import pair
+from alertd.rules_test.compare import pair
 
 SETS = st.lists(st.frozensets(st.integers(0, 3), max_size=2), max_size=4)
 

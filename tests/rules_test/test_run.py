@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from alertd.rules_file.load import load_rules
-from alertd.rules_test.load import load_tests
 from alertd.rules_test.model import FailedReads, LoadedTest, LoadedTests
 from alertd.rules_test.receivers import real_receivers
 from alertd.rules_test.run import Observation, observe
+from alertd.rules_test.suite import load_tests
 from tests.examples import how_many
 
 FILES = sorted((Path(__file__).parent.parent / "rules" / "tests" / "good").glob("*.yaml"))

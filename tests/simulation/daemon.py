@@ -32,7 +32,7 @@ from alertd.daemon import app as daemon_app
 from alertd.daemon.app import App
 from alertd.daemon.signals import Signals
 from alertd.daemon.systemd import ServiceManager
-from alertd.rules_test.inline import InlineExecutor
+from alertd.rules_test.run import InlineExecutor
 from alertd.settings.model import Settings
 from alertd.settings.outgoing.connections import Outgoing
 from alertd.store.store import Store

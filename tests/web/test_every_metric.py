@@ -26,8 +26,7 @@ from alertd.queries.status import Status
 from alertd.store.cycles import CycleRecord
 from alertd.web.families import families
 from alertd.web.figures import Figures
-from alertd.web.metrics import MetricsPage
-from alertd.web.overview_metrics import group_label
+from alertd.web.metrics import MetricsPage, group_label
 from tests.core.builders import HOUR, NOW, RUNNING, firing, monthly_bill, tracked, usd
 from tests.web.pages import Samples
 

@@ -7,7 +7,7 @@ import pytest
 
 from alertd.core.actions import Act
 from alertd.core.alerts.requests import Acknowledge, AddSilence, RequestError
-from alertd.web.request_forms import acknowledgement, action, silence
+from alertd.web.pages import acknowledgement, action, silence
 from tests.core.builders import NOW
 
 FINGERPRINT = "1c00c82c6fe2430d"

@@ -18,9 +18,12 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from alertd.core.address import ADDRESS_PATTERN, is_address
+from alertd.core.chart import Chart, chart_words, fired_words, labels, limit_words, spend_words
+from alertd.core.dataclass import dataclass
 from alertd.core.messages.message import Message, truncate
 from alertd.core.printable import one_line
 from alertd.core.severity import Severity
+from alertd.core.values import format_value
 from alertd.errors import absence
 from alertd.notify.base import (
     ConfigurationRefused,
@@ -30,8 +33,7 @@ from alertd.notify.base import (
     ReceiverError,
     SendsOnly,
 )
-from alertd.notify.chart_frame import chart_frame
-from alertd.notify.chart_png import chart_png
+from alertd.notify.chart_png import FIRED, HEIGHT, SPEND, WIDTH, Colour, chart_png, limit_colour, scale_of
 from alertd.notify.config import ONE_OR_MORE, ReceiverConfig, one_or_more_schema, without_repeats
 from alertd.notify.text import headline, plain_with_state, readable, reason_note, state_word
 
@@ -260,3 +262,48 @@ class EmailNotifier(SendsOnly):
             ehlo=self._ehlo,
             password=self._password,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChartFrame:
+    """The texts of one chart, ready to be set."""
+
+    picture_id: str
+    width: int
+    height: int
+    """Size in CSS pixels."""
+    title: str
+    note: str
+    words: str
+    """The chart in a sentence, for readers who cannot see the picture."""
+    high: str
+    low: str
+    """The values at the picture's upper and lower edges."""
+    first: str
+    last: str
+    key: tuple[tuple[str, Colour], ...]
+    """Legend: what is drawn, and its colour."""
+
+
+def chart_frame(chart: Chart, picture_id: str) -> ChartFrame:
+    """
+    Return the texts around a chart.
+
+    Args:
+        picture_id: The Content-ID of its picture.
+    """
+    scale, times = scale_of(chart), labels(chart)
+    limits = ((limit_words(chart, limit), limit_colour(limit)) for limit in chart.limits)
+    return ChartFrame(
+        picture_id=picture_id,
+        width=WIDTH,
+        height=HEIGHT,
+        title=chart.title,
+        note=f" · {chart.note}" if chart.note else "",
+        words=chart_words(chart),
+        high=format_value(scale.high, chart.unit),
+        low=format_value(scale.low, chart.unit),
+        first=times[0],
+        last=f"{times[-1]} {chart.timezone}" if not chart.is_by_day else times[-1],
+        key=((spend_words(chart), SPEND), *limits, *(((words, FIRED),) if (words := fired_words(chart)) else ())),
+    )

@@ -9,6 +9,7 @@ Source: RFC 5321, sections 4.2.1 (4yz transient, 5yz permanent) and 4.5.3.2.6 (t
 
 import asyncio
 import re
+import socket
 import ssl
 from collections.abc import Awaitable
 from contextlib import suppress
@@ -24,8 +25,8 @@ from aiosmtplib import (
 )
 
 from alertd.core.dataclass import dataclass
+from alertd.core.greeting import address_literal, is_greeting
 from alertd.notify.base import ConfigurationRefused, Delivered, NotSent, Outcome, Unknown
-from alertd.notify.email.greeting import greeting
 from alertd.notify.email.replies import Parties, Stage, outcome_of_reply
 from alertd.notify.text import quoted, without_secrets
 from alertd.settings.outgoing.connections import Outgoing
@@ -221,3 +222,25 @@ def _certificate_problem(error: BaseException | None) -> str:
             return error.verify_message
         error = error.__cause__ or error.__context__
     return ""
+
+
+_PATIENCE_S = 5.0
+"""Seconds to wait for the resolver, so that it does not delay the mail."""
+
+
+async def greeting(chosen: str | None, local_address: str) -> str:
+    """
+    Return the name to greet with.
+
+    Args:
+        chosen: The setting, which takes precedence.
+        local_address: The local address of the connection.
+    """
+    if chosen:
+        return chosen
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            name = (await asyncio.to_thread(socket.getfqdn)).rstrip(".")
+    except (TimeoutError, OSError, UnicodeError):
+        name = ""
+    return name if is_greeting(name) else address_literal(local_address)

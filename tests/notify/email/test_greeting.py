@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from alertd.core.greeting import address_literal, is_greeting
-from alertd.notify.email.greeting import greeting
+from alertd.notify.email.smtp import greeting
 
 
 @pytest.mark.parametrize(

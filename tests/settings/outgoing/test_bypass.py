@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from alertd.settings.outgoing.bypass import is_bypassed, parse_bypass
+from alertd.settings.outgoing.proxies import is_bypassed, parse_bypass
 
 
 def bypassed(text: str, url: str) -> bool:
