@@ -84,9 +84,9 @@ def _log_when_used(ctx: click.Context, settings: "SettingsInUse") -> None:
 
 
 def _log_form(ctx: click.Context, settings: "SettingsInUse") -> "_LogForm":
-    from alertd.store.url import passwords_in
+    from alertd.core.masking import passwords_of
 
-    secrets = (*settings.secrets(), *passwords_in(settings.store_url()))
+    secrets = (*settings.secrets(), *passwords_of(settings.store_url()))
     return {"style": settings.log_format, "level": "debug" if ctx.obj else settings.log_level, "secrets": secrets}
 
 

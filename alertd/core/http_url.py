@@ -42,6 +42,11 @@ def is_http_url(text: str) -> bool:
     return split_http_url(text) is not None
 
 
+def is_link(text: str) -> bool:
+    """Return whether a text can stand as a link in any message: a URL, without characters that end links somewhere."""
+    return is_http_url(text) and not any(character in '<>"|' for character in text)
+
+
 def host_in_ascii(text: str) -> str:
     """Return the IDNA form of a URL's host if its non-ASCII letters are all that makes the URL invalid; else empty."""
     try:

@@ -272,8 +272,8 @@ def _saved_line(stopped: ActionRequest, left_on: Decimal, billed: Decimal) -> st
     """Print what the stop saved: both sums come from the simulator, and are no forecast."""
     saved, would, did = (format_usd(int(each * UNITS_PER_USD)) for each in (left_on - billed, left_on, billed))
     return (
-        f"  the stop of {stopped.name} saved {saved}: it was billed {did}, and comes to {would} where it runs on\n"
-        "  until somebody finds it on March 21 (by the simulator's meters, with and without the stop)"
+        f"  the stop of {stopped.name} saved {saved}: it was billed {did} in all, and would have been billed {would}\n"
+        "  had it run on until somebody found it on March 21 (by the simulator's meters, with and without the stop)"
     )
 
 

@@ -14,35 +14,31 @@ from typing import TextIO, cast
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+from alertd.core.masking import Mask
 from alertd.core.printable import escape_controls, may_be_styled
 from alertd.log import MOST_REPEATED, REPEATS_S
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _CHATTY = ("httpx", "httpcore", "slack_sdk", "aiohttp", "aiosmtplib", "apscheduler", "asyncio")
 """Libraries limited to WARNING: some of them print URLs that are secrets."""
-_MASK = "********"
 _SPOOLED = 10_000
 """Log lines buffered for a slow reader."""
 _ALIKE = 5
 """Lines of the same form that a library may log in that time."""
-_SHORTEST_SECRET = 6
-"""Minimum length in characters of a secret that is masked: shorter ones would mask ordinary words."""
 
 
 class _Masker:
     """Replace every known secret in every value of an event, at any depth."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._secrets = sorted({s for s in secrets if len(s) >= _SHORTEST_SECRET}, key=len, reverse=True)
+        self._mask = Mask(secrets)
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         return {key: self._masked(value) for key, value in event.items()}
 
     def _masked(self, value: object) -> object:
         if isinstance(value, str):
-            for secret in self._secrets:
-                value = value.replace(secret, _MASK)
-            return value
+            return self._mask(value)
         if isinstance(value, dict):
             return {key: self._masked(item) for key, item in value.items()}
         if isinstance(value, list | tuple):

@@ -6,13 +6,13 @@ It only lays out and prints.
 
 import codecs
 import sys
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from textwrap import wrap
 from typing import ClassVar, TextIO
 
 from pydantic import BaseModel
+from wcwidth import wcswidth
 
 from alertd.core.chart import chart_line, chart_words
 from alertd.core.messages.message import Message, Section
@@ -165,10 +165,7 @@ def _padded(text: str, width: int, *, is_right: bool = False) -> str:
 
 def _width(text: str) -> int:
     """Return the text's width in terminal cells: wide characters take two, combining ones none."""
-    return sum(
-        0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
-        for character in text
-    )
+    return max(0, wcswidth(text))
 
 
 def _styled(text: str, style: str, *, has_colour: bool) -> str:

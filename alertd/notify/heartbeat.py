@@ -9,10 +9,11 @@ import asyncio
 import httpx
 
 from alertd import __version__
-from alertd.core.http_url import split_http_url
+from alertd.core.http_url import is_http_url
+from alertd.core.masking import Mask, secrets_of
 from alertd.log import get_logger
 from alertd.notify.http_answer import doubt
-from alertd.notify.text import quoted, without_secrets
+from alertd.notify.text import quoted
 from alertd.notify.webhook_post import read_start
 from alertd.settings.outgoing.connections import Outgoing
 
@@ -34,19 +35,18 @@ async def send_heartbeat(url: str, outgoing: Outgoing) -> None:
 
 async def ping(url: str, outgoing: Outgoing) -> str:
     """Request the URL once; return the failure without the URL, which is secret; empty on success."""
-    parts = split_http_url(url)
-    if parts is None:
+    if not is_http_url(url):
         return "ALERTD_HEARTBEAT_URL is not an http(s) URL"
-    secrets = [url, parts.path.strip("/"), parts.query, parts.password]
+    mask = Mask(secrets_of(url))
     try:
         async with (
             asyncio.timeout(_DEADLINE_S),
             outgoing.http_client(url, timeout=_TIMEOUT) as client,
             client.stream("GET", url, headers={"User-Agent": f"alertd/{__version__}"}) as answer,
         ):
-            text = without_secrets((await read_start(answer)).decode("utf-8", "replace"), secrets)
+            text = mask((await read_start(answer)).decode("utf-8", "replace"))
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
-        return quoted(str(error), secrets=secrets) or type(error).__name__
+        return quoted(mask(str(error))) or type(error).__name__
     return _fault(answer.status_code, text)
 
 

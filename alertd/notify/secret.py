@@ -9,15 +9,13 @@ default.
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from alertd.core.dataclass import dataclass
+from alertd.core.masking import SHORTEST, passwords_of
 from alertd.errors import UserError, absence
 from alertd.settings.sources import SECRETS, secret_dirs
 from alertd.settings.text_file import UnusableFile, read_text_file
 
-_SHORTEST_SECRET = 6
-"""Minimum length of a secret that is searched for in texts; shorter ones occur by chance."""
 _PREFIX = "ALERTD_"
 
 
@@ -104,8 +102,8 @@ class SecretPlaces:
         meant = self.setting(own) if own else None
         for name in (*sorted(SECRETS), "database_url"):
             secret = self.setting(name)
-            parts = (secret, *_passwords_of(secret)) if name == "database_url" else (secret,)
-            if any(one and len(one) >= _SHORTEST_SECRET and one in value and one != meant for one in parts):
+            parts = (secret, *passwords_of(secret or "")) if name == "database_url" else (secret,)
+            if any(one and len(one) >= SHORTEST and one in value and one != meant for one in parts):
                 yield name
 
 
@@ -116,15 +114,6 @@ def _is_ours(variable: str) -> bool:
 
 def _variable(name: str) -> str:
     return f"{_PREFIX}{name.upper()}"
-
-
-def _passwords_of(url: str | None) -> tuple[str, ...]:
-    """Return the password in a URL, as written and decoded."""
-    try:
-        password = urlsplit(url or "").password or ""
-    except ValueError:
-        return ()
-    return (password, unquote(password)) if password else ()
 
 
 def _is_own(path: Path, own: str | None) -> bool:

@@ -6,12 +6,12 @@ here, once; each notifier still escapes for its own channel.
 """
 
 import json
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.chart import Chart, read_by
+from alertd.core.http_url import is_link
 from alertd.core.instant import iso_instant
 from alertd.core.messages.message import (
     AlertFacts,
@@ -30,7 +30,6 @@ PLAIN_LIMIT = 3000
 """Maximum characters of the plain form: short enough for any channel."""
 
 _QUOTE_LIMIT = 200
-_HTTP_URL = re.compile(r"https?://[^\s<>\"|]+", re.IGNORECASE)
 
 
 _NOTED = frozenset({NotifyReason.RAISED, NotifyReason.REPEAT, NotifyReason.ESCALATED, NotifyReason.CORRECTED})
@@ -65,7 +64,7 @@ def printable(message: Message) -> Message:
         title=one_line(message.title) or "(no title)",
         lines=tuple(text for text, _ in lines),
         lines_below=sum(bool(one_line(line)) for line, _ in message.last_lines),
-        line_urls=tuple(url if _HTTP_URL.fullmatch(url) else "" for _, url in lines) if message.line_urls else (),
+        line_urls=tuple(url if is_link(url) else "" for _, url in lines) if message.line_urls else (),
         fields=tuple(Field(name=one_line(f.name), text=one_line(f.text)) for f in message.fields),
         table=tuple(map(_printable_row, message.table)),
         table_note=one_line(message.table_note),
@@ -73,9 +72,7 @@ def printable(message: Message) -> Message:
         history=_filled(message.history),
         chart=_printable_chart(message.chart) if message.chart is not None else None,
         links=tuple(
-            Link(text=one_line(link.text) or link.url, url=link.url)
-            for link in message.links
-            if _HTTP_URL.fullmatch(link.url)
+            Link(text=one_line(link.text) or link.url, url=link.url) for link in message.links if is_link(link.url)
         ),
         footer=one_line(message.footer),
     )
@@ -142,13 +139,6 @@ def figures_of(facts: AlertFacts) -> dict[str, str]:
     return found | ({"threshold": facts.threshold} if facts.threshold is not None else {})
 
 
-def quoted(text: str, *, secrets: Iterable[str | None] = ()) -> str:
-    """Return a server's text for an outcome: one short line without secrets."""
-    return truncate(one_line(without_secrets(text, secrets)), _QUOTE_LIMIT)
-
-
-def without_secrets(text: str, secrets: Iterable[str | None]) -> str:
-    """Return a text with its secrets replaced by stars."""
-    for secret in filter(None, secrets):
-        text = text.replace(secret, "***")
-    return text
+def quoted(text: str) -> str:
+    """Return a server's text, in which no secret is left, for an outcome: one short line."""
+    return truncate(one_line(text), _QUOTE_LIMIT)

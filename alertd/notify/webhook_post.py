@@ -5,15 +5,15 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
 from alertd import __version__
+from alertd.core.masking import Mask, secrets_of
 from alertd.core.network_place import OFF_LIMITS_PLACE, is_off_limits
 from alertd.notify.base import ConfigurationRefused, NotSent, Outcome, Unknown
 from alertd.notify.http_answer import WEBHOOK, Endpoint, outcome_of_answer
-from alertd.notify.text import quoted, without_secrets
+from alertd.notify.text import quoted
 from alertd.settings.outgoing.connections import Outgoing
 from alertd.settings.outgoing.unpacking import PIECE_BYTES, Unpacker, UnpackingError
 
@@ -63,13 +63,12 @@ class WebhookPost:
         }
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
-        parts = urlsplit(url)
-        path = parts.path.removesuffix(endpoint.path)
-        self._secrets = [url, path if len(path) > 1 else None, parts.query, parts.password, token, *secrets]
+        known = [*secrets_of(url, known_path=endpoint.path), token, *secrets]
         if login:
             encoded = b64encode(":".join(login).encode()).decode()
             self._headers["Authorization"] = f"Basic {encoded}"
-            self._secrets += [encoded, login[1]]
+            known += [encoded, login[1]]
+        self._mask = Mask(known)
 
     async def send(self, body: bytes, *, key: str = "") -> Outcome:
         """Post the bytes once; the key lets a receiver recognise repeats."""
@@ -94,11 +93,11 @@ class WebhookPost:
             return ConfigurationRefused(f"{what}'s URL has a host that cannot exist; check it")
         except httpx.HTTPError as error:
             return Unknown(f"{what}'s answer was lost: {self._why(error)}")
-        said = without_secrets(text.decode("utf-8", "replace"), self._secrets)
+        said = self._mask(text.decode("utf-8", "replace"))
         return outcome_of_answer(status=answer.status_code, headers=answer.headers, body=said, endpoint=self._endpoint)
 
     def _why(self, error: Exception) -> str:
-        return quoted(str(error), secrets=self._secrets) or type(error).__name__
+        return quoted(self._mask(str(error))) or type(error).__name__
 
 
 class OffLimits(Exception):

@@ -11,8 +11,8 @@ from typing import Final
 
 import msgspec
 
+from alertd.core.http_url import is_link
 from alertd.core.money import Usd
-from alertd.core.printable import UNSAFE
 from alertd.core.spend.bill import BillStatus, MonthlyBill
 from alertd.novita.amounts import INTEGERS_PER_USD, read_usd
 from alertd.novita.shape import (
@@ -34,7 +34,6 @@ MAX_INVOICE_URL_CHARACTERS: Final = 2000
 _MONTH = re.compile(r"(2[0-9]{3})-(0[1-9]|1[0-2])(?:-.*)?", re.ASCII)
 # A login before the host (https://novita.ai@elsewhere.example) shows one host and leads to another, and browsers take
 # a backslash for a slash, and other signs for ASCII's after they have normalised the host.
-_LINK = re.compile(r"https?://[A-Za-z0-9.:_\[\]-]+([/?#][^\s\x00-\x20\x7f<>\"\\]*)?", re.IGNORECASE)
 
 
 def decode_monthly_bills(body: bytes, *, account: str, is_first: bool = False) -> list[MonthlyBill]:
@@ -146,8 +145,7 @@ def _status(text: str) -> str:
 
 def _link(text: str) -> str:
     """Return a link if it may be shown as one; other schemes could run code in a mail or chat client."""
-    is_plain = _LINK.fullmatch(text) is not None and UNSAFE.search(text) is None
-    return text if len(text) <= MAX_INVOICE_URL_CHARACTERS and is_plain else ""
+    return text if len(text) <= MAX_INVOICE_URL_CHARACTERS and is_link(text) else ""
 
 
 def _refuse_twins(bills: list[MonthlyBill]) -> None:

@@ -17,6 +17,7 @@ import httpx
 
 from alertd import __version__
 from alertd.core.dataclass import dataclass
+from alertd.core.masking import Mask
 from alertd.core.retry_after import parse_http_date, retry_after
 from alertd.errors import ApiError, ApiKeyRefused, ApiRequestRefused, ApiUnavailable
 from alertd.novita.endpoint import checked_base_url, checked_key, shown_location
@@ -127,7 +128,9 @@ class Transport:
         self.account = account
         self.bounds = bounds
         self.key_source = key_source
-        self._key = checked_key(api_key, account=account, key_source=key_source)
+        key = checked_key(api_key, account=account, key_source=key_source)
+        self._mask = Mask([key])
+        """Hides the key in a text in which a server or proxy echoes it."""
         self.base_url = checked_base_url(base_url, account=account)
         self._sleep = sleep
         self._rng = rng or random.Random()  # noqa: S311 -- randomises waits, protects nothing
@@ -144,7 +147,7 @@ class Transport:
             transport=transport,
             timeout=TIMEOUT,
             headers={
-                "Authorization": f"Bearer {self._key}",
+                "Authorization": f"Bearer {key}",
                 "Content-Type": "application/json",
                 "Accept": "application/json",
                 # Only codings that are decoded here, whatever else is installed.
@@ -326,7 +329,7 @@ class Transport:
         except httpx.HTTPError as error:
             failure = f"{type(error).__name__}: {shorten(str(error)) or 'no further detail'}"
         # Raised outside of the handlers: httpx's exceptions hold the request, and with it the key.
-        raise ApiUnavailable(self._redact(failure), account=self.account, what=request.what)
+        raise ApiUnavailable(self._mask(failure), account=self.account, what=request.what)
 
     async def _body(self, response: httpx.Response, request: ApiRequest, limit: int) -> AsyncIterator[bytes]:
         """Yield the decompressed body; a body above the limit is refused like a range that is too long."""
@@ -353,8 +356,8 @@ class Transport:
         location = response.headers.get("Location", "")
         refusal = read_refusal(
             response.status_code,
-            self._redact(body[:MAX_REFUSAL_BYTES].decode("utf-8", "replace")).encode(),
-            location=self._redact(shown_location(location)),
+            self._mask(body[:MAX_REFUSAL_BYTES].decode("utf-8", "replace")).encode(),
+            location=self._mask(shown_location(location)),
         )
         is_unknown_category = refusal.reason == CATEGORY_REASON
         if (
@@ -372,10 +375,6 @@ class Transport:
             key_source=self.key_source,
             retry_after=retry_after(response.headers, now=self._now()),
         )
-
-    def _redact(self, text: str) -> str:
-        """Remove the key from a text in which a server or proxy echoes it."""
-        return text.replace(self._key, "[key]")
 
 
 async def decode_apart(decode: Callable[[], Result], size: int) -> Result:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 
 import psycopg
 
+from alertd.core.masking import Mask
 from alertd.errors import StoreError
 
 GOES_ON = "check that the server runs and can be reached from here; a running alertd carries on by itself"
@@ -40,9 +41,7 @@ def explained(place: str, secrets: Collection[str]) -> Iterator[None]:
         if _is_ours(error):
             raise
         text = " ".join((error.diag.message_primary or str(error)).split())
-        for secret in secrets:
-            text = text.replace(secret, "********")
-        raise StoreError(f"{place}: {text}: {_remedy(error.sqlstate)}") from None
+        raise StoreError(f"{place}: {Mask(secrets)(text)}: {_remedy(error.sqlstate)}") from None
 
 
 def _is_ours(error: psycopg.Error) -> bool:

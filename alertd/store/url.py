@@ -3,9 +3,10 @@
 import re
 from dataclasses import field
 from pathlib import Path
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from alertd.core.dataclass import dataclass
+from alertd.core.masking import passwords_of
 from alertd.errors import SettingsError
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -17,7 +18,6 @@ _EXAMPLES = (
 _PLACE = re.compile(r"(?:\[[^\]]*\]|[^:\[\]]*)(?::(?P<port>[0-9]*))?")
 _LARGEST_PORT = 65535
 _POSTGRES = {"postgresql", "postgres"}
-_SECRET_OPTIONS = ("password", "sslpassword")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,16 +54,6 @@ def parse_database_url(url: str) -> Path | PostgresUrl | None:
     return _sqlite_path(url[scheme.end() :])
 
 
-def passwords_in(url: str) -> tuple[str, ...]:
-    """Return the secrets in a URL; none if it is not a database URL."""
-    try:
-        found = parse_database_url(url)
-    except SettingsError:
-        # It will be refused, with a message that shows nothing of it.
-        return ()
-    return found.secrets if isinstance(found, PostgresUrl) else ()
-
-
 def _sqlite_path(rest: str) -> Path | None:
     if rest in {"", "/:memory:"}:
         return None
@@ -96,13 +86,12 @@ def _postgres_url(url: str) -> PostgresUrl:
     name = parts.path.strip("/") or "".join(options.get("dbname", []))
     if not name:
         raise SettingsError(f"{_SETTING}: the URL names no database; write postgresql://user:password@host/alertd")
-    found = [parts.password or "", *(value for name in _SECRET_OPTIONS for value in options.get(name, []))]
     host = _hosts(parts) or ",".join(options.get("host", []))
     user = f"{parts.username}@" if parts.username else ""
     return PostgresUrl(
         url=url,
         place=f"postgresql://{user}{host}/{name}",
-        secrets=tuple(sorted({text for one in found for text in (one, unquote(one)) if text})),
+        secrets=passwords_of(url),
     )
 
 

@@ -21,6 +21,7 @@ from alertd.core.chart import (
     read_by,
 )
 from alertd.core.dataclass import dataclass
+from alertd.core.http_url import is_link
 from alertd.core.messages.holding import holds, is_held
 from alertd.core.money import format_usd
 from alertd.core.owners import OwnerDirectory
@@ -136,9 +137,7 @@ def alert_page(found: AlertFile) -> AlertPage:
         type=alert.type,
         description=rule.description if rule is not None else "",
         advice=rule.ADVICE if rule is not None else "",
-        runbook_url=rule.runbook_url
-        if rule is not None and rule.runbook_url.startswith(("https://", "http://"))
-        else "",
+        runbook_url=rule.runbook_url if rule is not None and is_link(rule.runbook_url) else "",
         facts=alert.facts,
         standing=tuple(state_facts(found.history, rule, known.audience)),
         labels=tuple((name, text) for name, text in alert.labels if text),

@@ -177,7 +177,8 @@ async def test_login_when_the_server_repeats_it_then_is_not_shown() -> None:
         outcome = await notifier.send(envelope(recipient=notifier.recipients[0]))
     assert isinstance(outcome, ConfigurationRefused)
     assert outcome.reason == (
-        "Alertmanager answered 403 (no Basic ***, that is alertd:***); check the bearer token or login and the URL"
+        "Alertmanager answered 403 (no Basic ********, that is alertd:********); "
+        "check the bearer token or login and the URL"
     )
 
 

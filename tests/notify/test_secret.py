@@ -13,7 +13,7 @@ OWN = {
     "slack_bot_token": "xoxb-canary-of-alertd",
     "smtp_password": "canary-password",
     "novita_api_key": "sk_canary-of-alertd",
-    "database_url": "postgresql://alertd:canary%2Fdb@db/alertd",
+    "database_url": "postgresql://alertd:canary%2Fdb@db/alertd?sslpassword=canary+of+the+key",
 }
 
 
@@ -66,6 +66,7 @@ def refusal(
         pytest.param("PGPASSWORD", None, "alertd's own settings", id="the store's password"),
         pytest.param("https_proxy", None, "alertd's own settings", id="the proxy's login"),
         pytest.param("DB_PASSWORD", None, "ALERTD_DATABASE_URL", id="the password in the store's URL"),
+        pytest.param("OPTION", None, "ALERTD_DATABASE_URL", id="the password among the options of the store's URL"),
         pytest.param("INSIDE", None, "ALERTD_NOVITA_API_KEY", id="the value inside a URL"),
     ],
 )
@@ -76,6 +77,7 @@ def test_variable_when_it_is_no_secret_of_its_own_then_refused(
     environment = {
         "EMPTY": " ",
         "COPY": OWN["smtp_password"],
+        "OPTION": "canary+of+the+key",
         "INSIDE": f"https://example.com/?k={OWN['novita_api_key']}",
         "ALERTD_SMTP_PASSWORD": OWN["smtp_password"],
         "alertd_smtp_password": OWN["smtp_password"],

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from psycopg.waiting import Ready, Wait
 
+from alertd.core.masking import passwords_of
 from alertd.core.spend.bill import ApiKey
 from alertd.errors import SettingsError, StoreError
 from alertd.store.migrate import Migration, migrate, require_current, shipped_migrations
@@ -20,7 +21,7 @@ from alertd.store.postgres import PostgresDatabase
 from alertd.store.postgres_connection import PostgresConnection
 from alertd.store.postgres_faults import explained
 from alertd.store.store import Store
-from alertd.store.url import PostgresUrl, parse_database_url, passwords_in
+from alertd.store.url import PostgresUrl, parse_database_url
 from tests.postgres_server import PASSWORD, PostgresServer, name_of
 from tests.store.child import save
 from tests.store.lossy_proxy import Loss, LossyProxy, lossy_proxy
@@ -66,7 +67,7 @@ def test_url_when_postgres_then_its_place_shows_no_password(url: str, place: str
     """The place stands in every error, and the passwords are masked in every log."""
     found = address(url)
     assert (found.url, found.place) == (url, place)
-    assert passwords_in(url) == secrets
+    assert passwords_of(url) == secrets
     assert not any(secret in repr(found) for secret in secrets)
 
 

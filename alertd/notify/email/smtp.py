@@ -26,9 +26,10 @@ from aiosmtplib import (
 
 from alertd.core.dataclass import dataclass
 from alertd.core.greeting import address_literal, is_greeting
+from alertd.core.masking import Mask
 from alertd.notify.base import ConfigurationRefused, Delivered, NotSent, Outcome, Unknown
 from alertd.notify.email.replies import Parties, Stage, outcome_of_reply
-from alertd.notify.text import quoted, without_secrets
+from alertd.notify.text import quoted
 from alertd.settings.outgoing.connections import Outgoing
 
 # Together with QUIT less than the notifier's deadline of 120 s, so that slow does not count as lost.
@@ -94,7 +95,7 @@ class SmtpAccount:
             return outcome_of_reply(
                 handover.stage,
                 error.code,
-                without_secrets(error.message, [self.password]),
+                Mask([self.password])(error.message),
                 parties=Parties(
                     sender=handover.sender, recipient=handover.recipient, greeting=client.local_hostname or ""
                 ),
@@ -108,7 +109,7 @@ class SmtpAccount:
 
     def _failure(self, stage: Stage, error: Exception) -> Outcome:
         """Return the outcome of an interrupted exchange."""
-        why = quoted(str(error), secrets=[self.password]) or "time-out"
+        why = quoted(Mask([self.password])(str(error))) or "time-out"
         if stage is Stage.DOT:
             return Unknown(f"the mail server's answer to the message was lost: {why}")
         if problem := _certificate_problem(error):

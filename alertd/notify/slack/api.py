@@ -8,19 +8,19 @@ import asyncio
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from urllib.parse import urlsplit
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from alertd.core.masking import Mask, secrets_of
 from alertd.notify.base import CannotLook, Delivered, Lookup, NotSent, Outcome, Unknown
 from alertd.notify.slack.approvers import Approvers
 from alertd.notify.slack.connection import Exchange, open_session
 from alertd.notify.slack.errors import outcome_of_answer, outcome_of_webhook
 from alertd.notify.slack.lookup import IncompleteLookup, channel_id, find_message
 from alertd.notify.slack.web_client import StrictWebClient, what_slack_said
-from alertd.notify.text import quoted, without_secrets
+from alertd.notify.text import quoted
 from alertd.settings.outgoing.connections import Outgoing
 
 # slack-sdk raises the last three for an answer that is not a JSON object.
@@ -34,8 +34,7 @@ class SlackApi:
         self._outgoing = outgoing
         self._token = token
         self._base_url = base_url
-        path = urlsplit(webhook_url or "").path
-        self._secrets = (token, webhook_url, path if len(path) > 1 else None)
+        self._mask = Mask([token, *secrets_of(webhook_url or "")])
         self._channel_ids: dict[str, str] = {}
 
     async def post_message(self, arguments: Mapping[str, object], *, recipient: str) -> Outcome:
@@ -87,7 +86,7 @@ class SlackApi:
         except _FAILURES as error:
             if exchange.status is None or exchange.status == 200:
                 return self._failure(exchange, error)
-        said = without_secrets(text.decode("utf-8", "replace"), self._secrets)
+        said = self._mask(text.decode("utf-8", "replace"))
         return outcome_of_webhook(status=exchange.status or 0, headers=exchange.headers, body=said)
 
     def _failure(self, exchange: Exchange, error: Exception) -> Outcome:
@@ -97,7 +96,7 @@ class SlackApi:
         return NotSent(f"cannot reach Slack: {self._why(error)}")
 
     def _why(self, error: Exception) -> str:
-        return quoted(str(error), secrets=self._secrets) or type(error).__name__
+        return quoted(self._mask(str(error))) or type(error).__name__
 
     def _client(self, session: aiohttp.ClientSession) -> StrictWebClient:
         client = StrictWebClient(token=self._token, base_url=self._base_url, session=session, retry_handlers=[])
