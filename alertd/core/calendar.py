@@ -212,17 +212,7 @@ def _first_day(day: date, kind: Period) -> date:
 
 
 def _next_first_day(first: date, kind: Period) -> date:
-    match kind:
-        case Period.DAY:
-            return first + timedelta(days=1)
-        case Period.WEEK:
-            return first + timedelta(days=7)
-        case Period.MONTH:
-            return (first + timedelta(days=31)).replace(day=1)
-        case Period.QUARTER:
-            return (first + timedelta(days=93)).replace(day=1)
-        case Period.YEAR:
-            return first.replace(year=first.year + 1)
+    return _first_day(first + timedelta(days=LONGEST[kind].days), kind)
 
 
 def _first_hour(day: date, timezone: str) -> int:

@@ -15,15 +15,21 @@ _FORMS = (
 )
 _CHANNEL_NAME = re.compile(r"#?[^\s/,.A-Z<>@#|:]{1,80}")
 """Slack's channel names, in any script, contain no capitals, blanks or dots."""
-_CHANNELS = "CGDUW"
-"""First letters of valid ids: a member's id opens a direct message."""
-_OWNERS = "UWSCGD"
-_APPROVERS = "UWS"
+
+_MEMBER = 'write one like U04ABCDEF (in Slack: profile, "Copy member ID")'
 
 
 def _id(text: str) -> str:
+    """Return the id in a text, alone or in a pasted mention or link; empty if there is none."""
     found = (form.fullmatch(text.strip()) for form in _FORMS)
     return next((match["id"] for match in found if match is not None), "")
+
+
+def _id_of(text: str, kinds: str, refusal: str) -> str:
+    found = _id(text)
+    if found and found[0] in kinds:
+        return found
+    raise ValueError(f'"{excerpt(text)}" {refusal}')
 
 
 def parse_owner_id(text: str) -> str:
@@ -33,13 +39,7 @@ def parse_owner_id(text: str) -> str:
     Raises:
         ValueError: It is none of them; the text says where to find the id.
     """
-    found = _id(text)
-    if found[:1] and found[0] in _OWNERS:
-        return found
-    raise ValueError(
-        f'"{excerpt(text)}" is not a Slack id; write one like U04ABCDEF (in Slack: profile, "Copy member ID") '
-        "or a channel's like C0123456789"
-    )
+    return _id_of(text, "UWSCGD", f"is not a Slack id; {_MEMBER} or a channel's like C0123456789")
 
 
 def parse_approver_id(text: str) -> str:
@@ -49,13 +49,8 @@ def parse_approver_id(text: str) -> str:
     Raises:
         ValueError: It is neither; the text says where to find the id.
     """
-    found = _id(text)
-    if found[:1] and found[0] in _APPROVERS:
-        return found
-    raise ValueError(
-        f'"{excerpt(text)}" is not the id of a Slack member or user group; write one like U04ABCDEF (in Slack: '
-        'profile, "Copy member ID") or S04TEAM01 (the end of a user group\'s link)'
-    )
+    refusal = f"is not the id of a Slack member or user group; {_MEMBER} or S04TEAM01 (the end of a user group's link)"
+    return _id_of(text, "UWS", refusal)
 
 
 def parse_channel(text: str) -> str:
@@ -65,12 +60,10 @@ def parse_channel(text: str) -> str:
     Raises:
         ValueError: It is neither; the text says what to write.
     """
-    found = _id(text)
-    if found and found[0] in _CHANNELS:
-        return found
-    if not found and _CHANNEL_NAME.fullmatch(text):
+    if not _id(text) and _CHANNEL_NAME.fullmatch(text):
         return text
-    raise ValueError(f'"{excerpt(text)}" is not a channel; write its name, like "#finops", or its id, like C0123456789')
+    refusal = 'is not a channel; write its name, like "#finops", or its id, like C0123456789'
+    return _id_of(text, "CGDUW", refusal)
 
 
 def parse_member_id(text: str) -> str:
@@ -80,9 +73,4 @@ def parse_member_id(text: str) -> str:
     Raises:
         ValueError: It is not a member's id; the text says where to find it.
     """
-    found = _id(text)
-    if found[:1] and found[0] in "UW":
-        return found
-    raise ValueError(
-        f'"{excerpt(text)}" is not a member\'s id; write one like U04ABCDEF (in Slack: profile, "Copy member ID")'
-    )
+    return _id_of(text, "UW", f"is not a member's id; {_MEMBER}")

@@ -6,8 +6,9 @@ here, once; each notifier still escapes for its own channel.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.chart import Chart, read_by
@@ -25,6 +26,8 @@ from alertd.core.messages.message import (
     truncate,
 )
 from alertd.core.printable import one_line
+
+PartT = TypeVar("PartT", Field, TableRow, SectionRow)
 
 PLAIN_LIMIT = 3000
 """Maximum characters of the plain form: short enough for any channel."""
@@ -65,11 +68,11 @@ def printable(message: Message) -> Message:
         lines=tuple(text for text, _ in lines),
         lines_below=sum(bool(one_line(line)) for line, _ in message.last_lines),
         line_urls=tuple(url if is_link(url) else "" for _, url in lines) if message.line_urls else (),
-        fields=tuple(Field(name=one_line(f.name), text=one_line(f.text)) for f in message.fields),
-        table=tuple(map(_printable_row, message.table)),
+        fields=tuple(_each(field, one_line, "name", "text") for field in message.fields),
+        table=tuple(_each(row, one_line, "who", "what", "amount", "before") for row in message.table),
         table_note=one_line(message.table_note),
-        sections=tuple(map(_printable_section, message.sections)),
-        history=_filled(message.history),
+        sections=tuple(_section(section, one_line, "name", "amount", "note") for section in message.sections),
+        history=tuple(filter(None, map(one_line, message.history))),
         chart=_printable_chart(message.chart) if message.chart is not None else None,
         links=tuple(
             Link(text=one_line(link.text) or link.url, url=link.url) for link in message.links if is_link(link.url)
@@ -85,36 +88,23 @@ def readable(message: Message) -> Message:
         message,
         title=said(message.title),
         lines=tuple(map(said, message.lines)),
-        fields=tuple(replace(field, text=said(field.text)) for field in message.fields),
+        fields=tuple(_each(field, said, "text") for field in message.fields),
         table_note=said(message.table_note),
-        sections=tuple(_localized_section(section, said) for section in message.sections),
+        sections=tuple(_section(section, said, "name", "note") for section in message.sections),
         history=tuple(map(said, message.history)),
         chart=read_by(message.chart, message.timezone) if message.chart is not None else None,
         footer=said(message.footer),
     )
 
 
-def _localized_section(section: Section, said: Callable[[str], str]) -> Section:
-    rows = tuple(replace(row, name=said(row.name), note=said(row.note)) for row in section.rows)
-    return replace(section, title=said(section.title), rows=rows, note=said(section.note))
+def _each(part: PartT, said: Callable[[str], str], *names: str) -> PartT:
+    """Return a part of a message with some of its texts passed through a function."""
+    return replace(part, **{name: said(getattr(part, name)) for name in names})
 
 
-def _filled(texts: Iterable[str]) -> tuple[str, ...]:
-    return tuple(filter(None, map(one_line, texts)))
-
-
-def _printable_row(row: TableRow) -> TableRow:
-    return TableRow(
-        who=one_line(row.who), what=one_line(row.what), amount=one_line(row.amount), before=one_line(row.before)
-    )
-
-
-def _printable_section(section: Section) -> Section:
-    rows = (
-        SectionRow(name=one_line(row.name), amount=one_line(row.amount), note=one_line(row.note))
-        for row in section.rows
-    )
-    return Section(title=one_line(section.title), rows=tuple(rows), note=one_line(section.note))
+def _section(section: Section, said: Callable[[str], str], *of_rows: str) -> Section:
+    rows = tuple(_each(row, said, *of_rows) for row in section.rows)
+    return Section(title=said(section.title), rows=rows, note=said(section.note))
 
 
 def _printable_chart(chart: Chart) -> Chart:

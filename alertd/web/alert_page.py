@@ -22,9 +22,9 @@ from alertd.core.chart import (
 )
 from alertd.core.dataclass import dataclass
 from alertd.core.http_url import is_link
+from alertd.core.messages.compose import table_row
 from alertd.core.messages.holding import holds, is_held
-from alertd.core.money import format_usd
-from alertd.core.owners import OwnerDirectory
+from alertd.core.messages.message import TableRow
 from alertd.core.words import format_instant
 from alertd.queries.alert_history import SentNotification, state_facts
 from alertd.queries.event_words import event_detail, event_text
@@ -55,16 +55,6 @@ class ChartPanel:
     """(instant, value) of each point, for the table."""
     data: dict[str, object]
     """JSON for the script."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartRow:
-    """One of the largest parts of the value."""
-
-    who: str
-    what: str
-    amount: str
-    before: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +97,7 @@ class AlertPage:
     """Why it was notified or not, and whom."""
     labels: tuple[tuple[str, str], ...]
     chart: ChartPanel | None
-    parts: tuple[PartRow, ...]
+    parts: tuple[TableRow, ...]
     parts_note: str
     sends: tuple[SendRow, ...]
     events: tuple[EventRow, ...]
@@ -142,7 +132,7 @@ def alert_page(found: AlertFile) -> AlertPage:
         standing=tuple(state_facts(found.history, rule, known.audience)),
         labels=tuple((name, text) for name, text in alert.labels if text),
         chart=_chart(marked(read_by(found.chart, known.timezone), alert.fired_at)) if found.chart is not None else None,
-        parts=_parts(alert, known.audience.owners),
+        parts=tuple(table_row(part, known.audience.owners) for part in alert.top),
         parts_note=alert.table_note,
         sends=tuple(_send(notified, found.history.at) for notified in found.history.notified[: -_MOST_SENDS - 1 : -1]),
         events=tuple(
@@ -188,18 +178,6 @@ def _chart(chart: Chart) -> ChartPanel:
             "fired": times[point] if point is not None else None,
             "limits": [{"style": severity_style(limit.severity), "value": limit.value} for limit in chart.limits],
         },
-    )
-
-
-def _parts(alert: Alert, owners: OwnerDirectory) -> tuple[PartRow, ...]:
-    return tuple(
-        PartRow(
-            who=owners.display(part.owner),
-            what=f"{part.product} ({part.category})" if part.product else part.category,
-            amount=format_usd(part.amount),
-            before=format_usd(part.before) if part.before is not None else "no data",
-        )
-        for part in alert.top
     )
 
 

@@ -24,7 +24,7 @@ _SETTINGS = "tests/test_settings.py"
 SHOWN = (
     planted_bug(
         "show the forecast's low end for its high one",
-        "web.overview_metrics",
+        "web.metrics",
         "BUDGET_FORECAST_HIGH.holding((key, _usd(high))",
         "BUDGET_FORECAST_HIGH.holding((key, _usd(_))",
         "a metric shows what its name says",
@@ -32,7 +32,7 @@ SHOWN = (
     ),
     planted_bug(
         "let a label of any length into the metrics",
-        "web.overview_metrics",
+        "web.metrics",
         "len(value) <= _LONGEST:",
         "len(value) <= _LONGEST * 2:",
         "labels are at most 80 characters",
@@ -48,7 +48,7 @@ SHOWN = (
     ),
     planted_bug(
         "make two silences of a form sent twice",
-        "web.request_forms",
+        "web.pages",
         'mark = "\\n".join((fingerprint, length, fields.get("mark", "") or now.isoformat()))',
         'mark = "\\n".join((fingerprint, length, now.isoformat()))',
         "the same form, sent twice, is the same silence",

@@ -17,6 +17,7 @@ from alertd.core.calendar import CalendarPeriod, Period
 from alertd.core.chart import Chart, ChartForm, ChartLimit, ChartPoint
 from alertd.core.hours import HourRange
 from alertd.core.labels import Patterns
+from alertd.core.messages.message import TableRow
 from alertd.core.messages.outbox import EntryState
 from alertd.core.muted import Muted, MuteKind
 from alertd.core.owners import Owner, OwnerDirectory
@@ -36,7 +37,7 @@ from alertd.queries.status import Status
 from alertd.store.alerts import AlertEvent
 from alertd.store.cycles import CycleRecord
 from alertd.store.outbox import Attempt
-from alertd.web.alert_page import EventRow, PartRow, SendRow, alert_page
+from alertd.web.alert_page import EventRow, SendRow, alert_page
 from alertd.web.drawing import BudgetBar
 from alertd.web.listed_alerts import ListedAlerts
 from alertd.web.overview import AlertLine, BalanceLine, BillLine, RunningLine, SilenceLine, overview_page
@@ -432,8 +433,8 @@ def test_alert_page_when_all_is_known_then_each_cell_has_its_own_value() -> None
     assert found.advice == rolling().ADVICE != ""
     assert (found.facts, found.labels) == ((("First charge", "never"),), (("owner", "gpu-1"), ("env", "prod")))
     assert found.parts == (
-        PartRow(who="trainer-a (gpu-1)", what="H100 (gpu)", amount="$41.00", before="$20.00"),
-        PartRow(who="trainer-b (gpu-2)", what="llm", amount="$19.00", before="no data"),
+        TableRow(who="trainer-a (gpu-1)", what="H100 (gpu)", amount="$41.00", before="$20.00"),
+        TableRow(who="trainer-b (gpu-2)", what="llm", amount="$19.00", before="no data"),
     )
     assert (found.parts_note, found.silence_id, found.is_open, found.is_cut) == ("24h to now", "51133ce0", True, False)
     assert found.sends == (

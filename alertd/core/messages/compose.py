@@ -62,7 +62,7 @@ def compose_alert(
         lines_below=len(below),
         lines_of_people=len(done),
         fields=_fields(alert, title),
-        table=tuple(_row(part, owners) for part in alert.top),
+        table=tuple(table_row(part, owners) for part in alert.top),
         table_note=alert.table_note if alert.top else "",
         chart=marked(chart, alert.fired_at) if chart is not None else None,
         links=_links(alert, rule, targets, acting),
@@ -229,7 +229,8 @@ def _footer(alert: Alert) -> str:
     return f"{through} · rule {alert.rule} · account {alert.account} · alert {alert.fingerprint}"
 
 
-def _row(part: Contributor, owners: OwnerDirectory) -> TableRow:
+def table_row(part: Contributor, owners: OwnerDirectory) -> TableRow:
+    """Return one of the largest parts of an alert's value for display."""
     return TableRow(
         who=owners.display(part.owner),
         what=f"{part.product} ({part.category})" if part.product else part.category,
