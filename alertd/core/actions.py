@@ -10,11 +10,10 @@ so. Pure: nothing is called here, and the time is an argument.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from alertd.core.dataclass import dataclass
+from alertd.core.dataclass import dataclass, replace
 from alertd.core.money import Usd, format_usd
 from alertd.core.words import format_count, format_instant
 

@@ -7,7 +7,6 @@ bills it contains only numbers.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
@@ -15,7 +14,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from alertd.core.alert import Unit
-from alertd.core.dataclass import dataclass
+from alertd.core.dataclass import dataclass, replace
 from alertd.core.money import UNITS_PER_USD, plain
 from alertd.core.severity import Severity
 from alertd.core.sparkline import BLOCKS, sparkline

@@ -1,5 +1,5 @@
 """
-A lazy `dataclasses.dataclass`: fields are read and methods are compiled when they are first needed.
+A lazy `dataclasses.dataclass`: fields are read and methods are compiled when they are first needed; a fast `replace`.
 
 The standard library takes about a millisecond per class definition, and a command that only reads imports a hundred
 classes but instantiates ten. Behaviour and errors are those of the standard library.
@@ -8,9 +8,10 @@ classes but instantiates ten. Behaviour and errors are those of the standard lib
 import dataclasses
 from collections.abc import Callable
 from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, get_origin
 
-__all__ = ["dataclass"]
+__all__ = ["dataclass", "replace"]
 
 _ALONE = {
     "__init__": {"init": True},
@@ -21,7 +22,7 @@ _ALONE = {
 """Options with which the standard library generates one method and as few others as possible."""
 
 if TYPE_CHECKING:
-    from dataclasses import dataclass
+    from dataclasses import dataclass, replace
 else:
 
     def dataclass(
@@ -44,6 +45,39 @@ else:
             return _lean(cls, names, eq=eq, frozen=frozen, slots=slots, kw_only=kw_only)
 
         return made if cls is None else made(cls)
+
+    def replace(one: Any, /, **changes: object) -> Any:  # noqa: ANN401 -- an object of a dataclass
+        """Do what `dataclasses.replace` does, in a fifth of the time for objects with many fields."""
+        copy = _copier(type(one))
+        if copy is None:
+            return dataclasses.replace(one, **changes)
+        new = copy(one)
+        try:
+            for name, value in changes.items():
+                setattr(new, name, value)
+        except AttributeError:
+            # No such field: the standard library says so.
+            return dataclasses.replace(one, **changes)
+        new.__class__ = type(one)
+        return new
+
+
+@cache
+def _copier(cls: type[Any]) -> Callable[[Any], Any] | None:
+    """
+    Return what copies an object of a class into one with the same slots whose fields can be set; None if that is wrong.
+
+    A frozen dataclass sets each field by a call of `object.__setattr__`, and `dataclasses.replace` looks up each
+    field's definition first: with the 45 fields of an alert that takes longer than judging it.
+    """
+    fields = dataclasses.fields(cls)
+    names = tuple(field.name for field in fields)
+    is_plain = cls.__bases__ == (object,) and vars(cls).get("__slots__") == names and len(names) > 1
+    if not is_plain or hasattr(cls, "__post_init__") or not all(field.init for field in fields):
+        return None
+    made: Callable[..., Any] = dataclasses.make_dataclass(cls.__name__, names, eq=False, repr=False, slots=True)
+    values_of = attrgetter(*names)
+    return lambda one: made(*values_of(one))
 
 
 def _fields_of(cls: type, *, frozen: bool) -> tuple[str, ...] | None:

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Annotated
 
-from alertd.core.dataclass import dataclass
+from alertd.core.dataclass import dataclass, replace
 from alertd.core.key import Key
 from alertd.core.labels import Labels, Patterns
 from alertd.core.printable import escape_controls, shows_nothing

@@ -6,11 +6,10 @@ what is spent.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 
-from alertd.core.dataclass import dataclass
+from alertd.core.dataclass import dataclass, replace
 
 ResourceKey = tuple[str, str]
 """(account, id)."""

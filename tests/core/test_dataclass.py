@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from alertd.core.dataclass import dataclass as lean
+from alertd.core.dataclass import replace
 
 Maker = Callable[..., Any]
 OPTIONS = [
@@ -115,6 +116,58 @@ def test_object_when_pickled_then_comes_back_whole() -> None:
     """Through processes, as the simulator and the tests use it."""
     price = Price(amount=3, notes=("x",))
     assert pickle.loads(pickle.dumps(price)) == price
+
+
+@pytest.mark.parametrize("maker", [lean, dataclasses.dataclass])
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda o: "-".join(name for name, is_set in o.items() if is_set))
+@pytest.mark.parametrize(
+    "changes", [{}, {"size": 9}, {"size": 9, "name": "b"}, {"colour": "red"}, {"total": 1}], ids=repr
+)
+def test_object_when_replaced_then_as_the_library_does(
+    maker: Maker, options: dict[str, bool], changes: dict[str, Any]
+) -> None:
+    """What `__post_init__` sets, what cannot be given, and fields that do not exist."""
+    one = _made(maker, options)(name="a", parts=[1], hidden="x")
+
+    def outcome(made: Callable[..., Any]) -> object:
+        try:
+            new = made(one, **changes)
+        except (TypeError, ValueError) as error:
+            return type(error), str(error)
+        return type(new) is type(one), repr(new), new.hidden, new.parts is one.parts
+
+    assert outcome(replace) == outcome(dataclasses.replace)
+
+
+@pytest.mark.parametrize("maker", [lean, dataclasses.dataclass])
+def test_object_when_replaced_then_it_is_frozen_and_equal_as_before(maker: Maker) -> None:
+    """A copy is an object of the same class, whatever it was made by; the first is not touched."""
+
+    @maker(frozen=True, slots=True, kw_only=True)
+    class Pair:
+        """No `__post_init__`, so that it is copied field by field."""
+
+        left: int
+        right: tuple[str, ...] = ()
+
+    @maker(frozen=True, slots=True, kw_only=True)
+    class Triple(Pair):
+        """With fields of another class."""
+
+        third: int = 3
+
+    pair: Any = Pair
+    triple: Any = Triple
+    one = pair(left=1)
+    other = replace(one, left=2)
+    assert (one, other) == (pair(left=1), pair(left=2))
+    assert hash(other) == hash(pair(left=2))
+    assert type(other) is Pair
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        other.left = 3
+    with pytest.raises(TypeError, match="colour"):
+        replace(one, colour="red")
+    assert replace(triple(left=1), right=("x",)) == triple(left=1, right=("x",))
 
 
 @pytest.mark.parametrize("maker", [lean, dataclasses.dataclass])

@@ -6,7 +6,7 @@ a running instance. A request becomes a row; the call is made elsewhere.
 """
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import datetime
 
 from alertd.core.actions import (
@@ -22,7 +22,7 @@ from alertd.core.actions import (
 )
 from alertd.core.alert import Alert, AlertState
 from alertd.core.alerts.requests import RequestError, parse_acknowledgement
-from alertd.core.dataclass import dataclass
+from alertd.core.dataclass import dataclass, replace
 from alertd.core.money import format_usd
 from alertd.core.resources import Resource
 from alertd.core.rules.base import Rule

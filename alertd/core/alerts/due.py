@@ -1,12 +1,12 @@
 """Whether a notification is due, and why."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from alertd.core.alert import Address, Alert, AlertState
 from alertd.core.alerts.lifecycle import Move
 from alertd.core.alerts.reason import NotifyReason
+from alertd.core.dataclass import replace
 from alertd.core.rules.base import Rule
 from alertd.core.values import format_value
 from alertd.core.words import format_instant

@@ -4,13 +4,13 @@ acknowledgements, all as `Muted` values. Only this module creates them and puts 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
 from alertd.core.alert import Alert, AlertState
 from alertd.core.alerts.inhibition import Inhibition, Inhibitors
 from alertd.core.alerts.silence import Silence, matchable, silence_of, until_words
+from alertd.core.dataclass import replace
 from alertd.core.muted import Muted, MuteKind
 from alertd.core.words import format_instant
 

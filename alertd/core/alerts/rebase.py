@@ -5,13 +5,12 @@ Otherwise `for`, repeats, escalations and reads would wait for a day that may be
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 from alertd.core.alert import Alert
 from alertd.core.alerts.silence import Silence
-from alertd.core.dataclass import dataclass
+from alertd.core.dataclass import dataclass, replace
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.spend.bill import TrackedBill
 from alertd.core.spend.ledger import CategoryBook, Suspicion

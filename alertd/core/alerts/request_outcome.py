@@ -6,7 +6,6 @@ Every change has an author, a time and a description.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from alertd.core.actions import Act, ActionRequest
@@ -17,7 +16,7 @@ from alertd.core.alerts.inhibition import Inhibition
 from alertd.core.alerts.mutes import Mutes, silenced
 from alertd.core.alerts.requests import Acknowledge, AddSilence, ExpireSilence, Request, RequestError, check
 from alertd.core.alerts.silence import Bound, Silence, expire, matchable
-from alertd.core.dataclass import dataclass
+from alertd.core.dataclass import dataclass, replace
 from alertd.core.labels import Patterns, matches_all
 from alertd.core.money import Usd
 from alertd.core.rules.base import Rule

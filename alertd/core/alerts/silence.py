@@ -6,12 +6,11 @@ cost a further amount.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 
 from alertd.core.alert import Alert
-from alertd.core.dataclass import dataclass
+from alertd.core.dataclass import dataclass, replace
 from alertd.core.key import GROUP_KEYS
 from alertd.core.labels import Patterns, matches_all
 from alertd.core.money import Usd, format_usd

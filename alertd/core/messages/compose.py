@@ -6,7 +6,6 @@ A message answers in this order: what, whose, how much, against which threshold;
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -18,6 +17,7 @@ from alertd.core.alerts.audience import NO_TARGETS, LinkTargets
 from alertd.core.alerts.mutes import mute_text
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.chart import Chart, marked
+from alertd.core.dataclass import replace
 from alertd.core.local_time import Clock
 from alertd.core.messages.action_words import action_line, action_lines, action_title
 from alertd.core.messages.message import AlertFacts, Field, Link, Message, TableRow

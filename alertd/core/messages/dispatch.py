@@ -6,7 +6,6 @@ It builds outbox entries, without sending or storing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cache, partial
@@ -21,7 +20,7 @@ from alertd.core.alerts.mutes import NO_RECEIVER, Mutes
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.alerts.silence import Silence
 from alertd.core.chart import Chart
-from alertd.core.dataclass import dataclass
+from alertd.core.dataclass import dataclass, replace
 from alertd.core.messages.compose import compose_action, compose_alert, fold, late_history
 from alertd.core.messages.folding import by_place, foldable
 from alertd.core.messages.holding import held

@@ -1,13 +1,13 @@
 """Entries that wait for quiet hours or a silence to end, and until when, as alerts are muted or acknowledged."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from alertd.core.alert import Alert
 from alertd.core.alerts.audience import Audience
 from alertd.core.alerts.mutes import Holds
 from alertd.core.alerts.reason import NotifyReason
+from alertd.core.dataclass import replace
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.core.muted import Muted, MuteKind
 from alertd.core.severity import Severity

@@ -5,14 +5,13 @@ All texts are plain: names from bills are data, and each notifier escapes everyt
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime
 from itertools import zip_longest
 
 from alertd.core.actions import Offer
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.chart import Chart, chart_line, chart_words
-from alertd.core.dataclass import dataclass
+from alertd.core.dataclass import dataclass, replace
 from alertd.core.local_time import Clock
 from alertd.core.muted import Muted
 from alertd.core.severity import Severity

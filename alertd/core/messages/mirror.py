@@ -6,10 +6,10 @@ was sent before, not the alert's current labels.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from alertd.core.alert import Alert, AlertState
+from alertd.core.dataclass import replace
 from alertd.core.messages.message import AlertFacts, Message
 
 ENDS_SENT_FOR = timedelta(minutes=15)

@@ -1,9 +1,9 @@
 """Re-dates notifications that a wrong clock has dated into the future, which may be years away."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from alertd.core.alerts.rebase import AHEAD, no_later_if_any
+from alertd.core.dataclass import replace
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 
 LONGEST_WAIT = timedelta(hours=1)

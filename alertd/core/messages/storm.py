@@ -1,7 +1,6 @@
 """The text of a storm, many alerts in one message: names the worst by money, lists the largest, counts the others."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -10,6 +9,7 @@ from alertd.core.alerts.acting import NO_ACTIONS, Acting, offer_of
 from alertd.core.alerts.audience import NO_TARGETS, LinkTargets
 from alertd.core.alerts.lifecycle import Move
 from alertd.core.alerts.reason import NotifyReason
+from alertd.core.dataclass import replace
 from alertd.core.messages.compose import against, facts_of, status_link
 from alertd.core.messages.message import Message, truncate
 from alertd.core.money import to_decimal

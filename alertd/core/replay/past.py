@@ -8,12 +8,11 @@ been. It knows nothing of rules: it gives them their facts.
 
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from alertd.core.arrays import np
-from alertd.core.dataclass import dataclass
+from alertd.core.dataclass import dataclass, replace
 from alertd.core.hours import HourRange, hour_of, start_of
 from alertd.core.money import Usd
 from alertd.core.owners import OwnerDirectory

@@ -7,7 +7,7 @@ hours that held it end; nobody silences or acknowledges anything.
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -15,7 +15,7 @@ from alertd.core.alert import Alert, AlertState, Unit
 from alertd.core.alerts.audience import Audience
 from alertd.core.alerts.judge import judge
 from alertd.core.alerts.lifecycle import Move
-from alertd.core.dataclass import dataclass
+from alertd.core.dataclass import dataclass, replace
 from alertd.core.hours import HourRange, start_of
 from alertd.core.labels import Labels
 from alertd.core.messages.dispatch import Decisions, Dispatcher

@@ -6,7 +6,6 @@ counts as spread. Budgets are decisions rather than statistics: nothing is sugge
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import ROUND_CEILING, Decimal
 from fractions import Fraction
 from math import ceil
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from alertd.core.alert import Unit
 from alertd.core.arrays import np
-from alertd.core.dataclass import dataclass
+from alertd.core.dataclass import dataclass, replace
 from alertd.core.hours import HOURS_PER_DAY, HourRange, start_of, whole_hours
 from alertd.core.money import Usd, plain, to_decimal
 from alertd.core.replay.past import Past

@@ -1,7 +1,6 @@
 """The inputs of one evaluation of a budget, and each group's forecast for the end of its period."""
 
 from collections.abc import Collection
-from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
 from functools import cached_property
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from alertd.core.arrays import np
 from alertd.core.calendar import CalendarPeriod, period_before, period_of
-from alertd.core.dataclass import dataclass
+from alertd.core.dataclass import dataclass, replace
 from alertd.core.hours import HOURS_PER_DAY, HourRange, HourSet, whole_hours
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import LARGEST_SUM, MAX_UNITS, Usd

@@ -6,14 +6,14 @@ the data edge; their sums are both what is billed at least and what is expected,
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import timedelta
 from fractions import Fraction
 from itertools import combinations
 from typing import TYPE_CHECKING, Annotated
 
 from alertd.core.arrays import np
-from alertd.core.dataclass import dataclass
+from alertd.core.dataclass import dataclass, replace
 from alertd.core.hours import HourRange, whole_hours
 from alertd.core.key import Key
 from alertd.core.labels import Labels

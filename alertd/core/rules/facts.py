@@ -1,10 +1,10 @@
 """What is known at a moment: everything that a rule may use."""
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import datetime, timedelta
 
-from alertd.core.dataclass import dataclass
+from alertd.core.dataclass import dataclass, replace
 from alertd.core.owners import OwnerDirectory
 from alertd.core.resources import Resource, ResourceKey
 from alertd.core.rules.records import ReloadOutcome

@@ -6,10 +6,10 @@ This module selects what is watched; it reads nothing.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import datetime, timedelta
 
-from alertd.core.dataclass import dataclass
+from alertd.core.dataclass import dataclass, replace
 from alertd.core.hours import hour_of
 from alertd.core.owners import OwnerDirectory
 from alertd.core.resources import Resource, ResourceKey, names_of

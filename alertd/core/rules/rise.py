@@ -1,10 +1,9 @@
 """A group's spend in a window against its usual spend, as a lower and an upper value: what `spike` judges."""
 
-from dataclasses import replace
 from fractions import Fraction
 
 from alertd.core.alert import Lag
-from alertd.core.dataclass import dataclass
+from alertd.core.dataclass import dataclass, replace
 from alertd.core.hours import HourRange
 from alertd.core.labels import Labels
 from alertd.core.severity import Severity

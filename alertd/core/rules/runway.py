@@ -5,11 +5,10 @@ This module calculates, compares and words; the rule sets the limits and which d
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 
-from alertd.core.dataclass import dataclass
+from alertd.core.dataclass import dataclass, replace
 from alertd.core.hours import HOURS_PER_DAY, start_of, whole_hours
 from alertd.core.money import Usd, format_usd
 from alertd.core.severity import Severity

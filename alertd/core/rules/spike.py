@@ -6,7 +6,6 @@ ratio: no alert begins, and one that is already open stays until the rise has en
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
 from functools import cached_property
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from alertd.core.alert import Alert, Sample, Unit
 from alertd.core.arrays import np
 from alertd.core.chart import Chart, ChartLimit
-from alertd.core.dataclass import dataclass
+from alertd.core.dataclass import dataclass, replace
 from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of, start_of, whole_hours
 from alertd.core.labels import Labels
 from alertd.core.money import UNITS_PER_USD, Usd, decimal_text, format_usd

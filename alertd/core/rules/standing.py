@@ -5,13 +5,12 @@ This module calculates, compares and words; the rule sets the limits and which d
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 
 from alertd.core.calendar import CalendarPeriod, Period, local_time
-from alertd.core.dataclass import dataclass
+from alertd.core.dataclass import dataclass, replace
 from alertd.core.hours import HOURS_PER_DAY
 from alertd.core.labels import Labels
 from alertd.core.money import Usd, format_usd, plain

@@ -5,13 +5,12 @@ Only `alertd.novita` knows the wire format.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from alertd.core.arrays import np
-from alertd.core.dataclass import dataclass
+from alertd.core.dataclass import dataclass, replace
 from alertd.core.hours import hour_of
 from alertd.core.money import Usd
 

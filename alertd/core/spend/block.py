@@ -6,12 +6,11 @@ A block is canonical: sorted by (series, span), one cell per pair, so equal spen
 
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
 from alertd.core.arrays import np
-from alertd.core.dataclass import dataclass
+from alertd.core.dataclass import dataclass, replace
 from alertd.core.money import MAX_UNITS
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ Source of the rules: the help page "data".
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from alertd.core.arrays import np
-from alertd.core.dataclass import dataclass
+from alertd.core.dataclass import dataclass, replace
 from alertd.core.hours import HourRange, HourSet, hour_of
 from alertd.core.money import LARGEST_SUM, Usd
 from alertd.core.spend.arrival import KEPT_HOURS, Arrivals, Place, ReadSpan, is_noted, lacked_at, note_block, with_read

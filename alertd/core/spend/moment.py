@@ -6,10 +6,10 @@ inputs; it does not know what is computed from them.
 """
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import datetime, timedelta
 
-from alertd.core.dataclass import dataclass
+from alertd.core.dataclass import dataclass, replace
 from alertd.core.hours import EPOCH, SECONDS_PER_HOUR, first_hour_from, hour_of
 from alertd.core.spend.data_state import DataState
 from alertd.core.spend.ledger import CategoryBook

@@ -17,13 +17,12 @@ itself: more spend in them uses up the amount sooner, so what exceeds the limits
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from alertd.core.arrays import np
-from alertd.core.dataclass import dataclass
+from alertd.core.dataclass import dataclass, replace
 from alertd.core.hours import HOURS_PER_DAY, HourRange, start_of
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, format_usd

@@ -7,13 +7,12 @@ module knows sums only. The rule decides what is too much, and whether enough is
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from alertd.core.arrays import np
-from alertd.core.dataclass import dataclass
+from alertd.core.dataclass import dataclass, replace
 from alertd.core.hours import HOURS_PER_DAY, HourRange
 from alertd.core.labels import Labels
 from alertd.core.spend.ends import TwoEnds

@@ -1,7 +1,6 @@
 """Charts of what one group spent, exact, from the spend view: a rolling sum, a running total, or bars."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -9,7 +8,7 @@ from itertools import pairwise
 from alertd.core.alert import Unit
 from alertd.core.arrays import np
 from alertd.core.chart import MOST_POINTS, Chart, ChartForm, ChartLimit, ChartPoint
-from alertd.core.dataclass import dataclass
+from alertd.core.dataclass import dataclass, replace
 from alertd.core.hours import HOURS_PER_DAY, HourRange, start_of
 from alertd.core.labels import Labels
 from alertd.core.money import UNITS_PER_USD, decimal_text
