@@ -12,11 +12,12 @@ from alertd.core.dataclass import dataclass
 HOURS_PER_DAY = 24
 SECONDS_PER_HOUR = 3600
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HOUR = timedelta(hours=1)
 
 
 def hour_of(at: datetime) -> int:
     """Return the hour that contains *at* (aware)."""
-    return int((at - EPOCH) // timedelta(hours=1))
+    return (at - EPOCH) // _HOUR
 
 
 def start_of(hour: int) -> datetime:
@@ -26,7 +27,7 @@ def start_of(hour: int) -> datetime:
 
 def first_hour_from(at: datetime) -> int:
     """Return the first hour that begins at *at* (aware) or later."""
-    return int(-(-(at - EPOCH) // timedelta(hours=1)))
+    return -(-(at - EPOCH) // _HOUR)
 
 
 def midnight_before(hour: int) -> int:

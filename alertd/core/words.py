@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from alertd.core.labels import Labels
 from alertd.core.money import format_usd, plain
@@ -20,6 +21,7 @@ def quote(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in seen)
 
 
+@lru_cache(maxsize=256)
 def format_duration(duration: timedelta) -> str:
     """Return a duration as in rules, in the largest unit that is exact; up to three days, hours at most."""
     units = _UNITS[1:] if duration <= timedelta(days=3) else _UNITS

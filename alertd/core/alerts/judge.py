@@ -1,14 +1,14 @@
 """Evaluate every rule: from facts and open alerts to moves, without storing or notifying."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 
 from alertd.core.alert import Alert, AlertState, Rate, Sample
 from alertd.core.alerts.lifecycle import Move, closed, end, end_orphans, step_rule
-from alertd.core.dataclass import dataclass
+from alertd.core.dataclass import dataclass, replace
 from alertd.core.labels import Labels
 from alertd.core.resources import Resource
 from alertd.core.rules.base import Rule
@@ -110,15 +110,14 @@ class _Last:
 def _judge_one(rule: Rule, facts: Facts, of_rule: Mapping[str, Alert], steady: Collection[Labels]) -> list[Move]:
     opened = [alert for alert in of_rule.values() if alert.state is not AlertState.RESOLVED]
     kept = rule if isinstance(rule, GroupRule) else None
-    same = _all_again(kept, facts, opened) if opened and kept is not None else None
+    same = _all_again(kept, facts, opened, steady) if opened and kept is not None else None
     if same is not None:
         return same
     watched = {alert.group: alert for alert in opened}
-    moves = []
-    for group, alert in [(group, alert) for group, alert in watched.items() if rule.has_keys_of(group)]:
-        if why := rule.left_out(facts, group):
-            del watched[group]
-            moves.append(Move(before=alert, after=end(alert, reason=why, now=facts.now), rule=rule))
+    gone = [(alert, rule.left_out(facts, group)) for group, alert in watched.items() if rule.has_keys_of(group)]
+    moves = [Move(before=alert, after=end(alert, reason=why, now=facts.now), rule=rule) for alert, why in gone if why]
+    for move in moves:
+        del watched[move.after.group]
     samples = kept.evaluate(facts, watched, steady) if kept and steady else rule.evaluate(facts, watched)
     if not (samples or watched or moves):
         # The usual case.
@@ -126,33 +125,34 @@ def _judge_one(rule: Rule, facts: Facts, of_rule: Mapping[str, Alert], steady: C
     by_group = {sample.group: sample for sample in samples}
     again: dict[Labels, Move] = {}
     if kept is not None:
-        known = ((group, _again(kept, facts, alert, by_group.get(group))) for group, alert in watched.items())
-        again = {group: move for group, move in known if move is not None}
+        last = _Last.of(kept).by_group
+        for group, alert in watched.items():
+            if (same_move := _again(kept, facts, alert, by_group.get(group), last.get(group))) is not None:
+                again[group] = same_move
     others = [sample for sample in samples if sample.group not in again]
-    stepped = step_rule(rule, others, of_rule, watched, facts.now)
-    moves += [_counted(_closed(move, rule, facts), rule, facts) for move in stepped]
+    moves += [_closed(move, rule, facts) for move in step_rule(rule, others, of_rule, watched, facts.now)]
     opened = [move.after for move in moves if move.after.state is not AlertState.RESOLVED]
-    rates = rule.rates(facts, opened) if facts.is_explained else {}
-    moves = [_restated(_rated(move, rates.get(move.after.group)), rule, facts) for move in moves]
+    rates = rule.rates(facts, opened) if facts.is_explained and opened else {}
+    moves = [_counted(move, rates.get(move.after.group), rule, facts) for move in moves]
     moves += again.values()
     if kept is not None:
         _note(kept, facts, moves, by_group)
     return moves
 
 
-def _all_again(rule: GroupRule, facts: Facts, opened: list[Alert]) -> list[Move] | None:
+def _all_again(rule: GroupRule, facts: Facts, opened: list[Alert], steady: Collection[Labels]) -> list[Move] | None:
     """Return the moves of a rule's open alerts if an evaluation would change none of them; else None."""
-    verdicts, last = rule.unmoved(facts), _Last.of(rule)
+    verdicts, last = rule.unmoved(facts, [alert.group for alert in opened], steady), _Last.of(rule)
     if verdicts is None:
         return None
     if verdicts is last.verdicts and last.are_of(opened, facts):
         # The usual case: nothing has changed these alerts since.
         return last.moves
-    if last.by_group.keys() != {alert.group for alert in opened} or not verdicts.are_for(last.by_group):
+    if last.by_group.keys() != {alert.group for alert in opened}:
         return None
     moves = []
     for alert in opened:
-        move = _again(rule, facts, alert, verdicts.by_group.get(alert.group))
+        move = _again(rule, facts, alert, verdicts.by_group.get(alert.group), last.by_group.get(alert.group))
         if move is None:
             return None
         moves.append(move)
@@ -162,28 +162,25 @@ def _all_again(rule: GroupRule, facts: Facts, opened: list[Alert]) -> list[Move]
 
 def _note(rule: GroupRule, facts: Facts, moves: Sequence[Move], samples: Mapping[Labels, Sample]) -> None:
     """Record the evaluation of every alert of a rule."""
-    found = {}
+    found, last = {}, _Last.of(rule).by_group
     for move in moves:
         alert, sample = move.after, samples.get(move.after.group)
         if sample is not None:
-            resource = _resource(facts, alert)
-            found[alert.group] = _Judged(sample=sample, alert=alert, restated=move.restated, resource=resource)
+            resource, known = _resource(facts, alert), last.get(alert.group)
+            is_same = known is not None and known.sample is sample and known.alert is alert
+            if known is None or not is_same or (known.restated, known.resource) != (move.restated, resource):
+                known = _Judged(sample=sample, alert=alert, restated=move.restated, resource=resource)
+            found[alert.group] = known
     rule.kept[_Last] = _Last(by_group=found)
 
 
-def _rated(move: Move, rate: Rate | None) -> Move:
-    """Record the group's current rate, which the API's list may have if no bill does."""
-    return move if move.after.rate == rate else replace(move, after=replace(move.after, rate=rate))
-
-
-def _again(rule: GroupRule, facts: Facts, alert: Alert, sample: Sample | None) -> Move | None:
+def _again(rule: GroupRule, facts: Facts, alert: Alert, sample: Sample | None, last: _Judged | None) -> Move | None:
     """
     Return the move of an alert whose group has not changed since the last evaluation; None if it must be evaluated.
 
     The same sample object means that the group did not move, and that the hour and the missing data are
     the same: then a firing alert stays as it is, whatever was recorded on it since.
     """
-    last = _Last.of(rule).by_group.get(alert.group)
     is_firing = alert.state is AlertState.FIRING and alert.condition_ended_at is None
     if last is None or sample is not last.sample or not is_firing or alert.rule_digest != rule.digest():
         return None
@@ -199,10 +196,9 @@ def _again(rule: GroupRule, facts: Facts, alert: Alert, sample: Sample | None) -
         return None
     if _resource(facts, alert) != last.resource:
         return None
-    move = Move(before=alert, after=alert, rule=rule)
-    if (alert.notified_as_of, alert.notified_value) != (judged.notified_as_of, judged.notified_value):
-        return _restated(move, rule, facts)
-    return replace(move, restated=last.restated) if last.restated is not None else move
+    is_notified_since = (alert.notified_as_of, alert.notified_value) != (judged.notified_as_of, judged.notified_value)
+    restated = _restated(alert, rule, facts) if is_notified_since else last.restated
+    return Move(before=alert, after=alert, rule=rule, restated=restated)
 
 
 def _resource(facts: Facts, alert: Alert) -> Resource | None:
@@ -217,11 +213,13 @@ def _closed(move: Move, rule: Rule, facts: Facts) -> Move:
     return move if sample is None else replace(move, after=closed(move.after, sample, rule))
 
 
-def _counted(move: Move, rule: Rule, facts: Facts) -> Move:
+def _counted(move: Move, rate: Rate | None, rule: Rule, facts: Facts) -> Move:
+    """Record what the group was billed, its current rate, and the notified value by the current bills."""
     alert = move.after
-    if alert.state is AlertState.RESOLVED:
-        return move
-    return replace(move, after=replace(alert, billed=rule.counted(facts, alert)))
+    billed = alert.billed if alert.state is AlertState.RESOLVED else rule.counted(facts, alert)
+    if billed != alert.billed or rate != alert.rate:
+        alert = replace(alert, billed=billed, rate=rate)
+    return Move(before=move.before, after=alert, rule=move.rule, restated=_restated(alert, rule, facts))
 
 
 def _noted(faults: Sequence[Fault], alerts: Mapping[str, Alert], now: datetime) -> dict[str, RuleFault]:
@@ -242,8 +240,7 @@ def _in_words(error: Exception | SystemExit) -> str:
     return f"{type(error).__name__}{f': {quote(text)}' if text else ''}"
 
 
-def _restated(move: Move, rule: Rule, facts: Facts) -> Move:
-    alert = move.after
+def _restated(alert: Alert, rule: Rule, facts: Facts) -> Decimal | None:
     if alert.state is not AlertState.FIRING or alert.notified_as_of is None:
-        return move
-    return replace(move, restated=rule.restated(facts, alert, alert.notified_as_of))
+        return None
+    return rule.restated(facts, alert, alert.notified_as_of)

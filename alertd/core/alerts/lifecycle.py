@@ -6,13 +6,12 @@ the end of a calendar period ends an alert whatever the data, because the alert 
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from alertd.core.alert import ACCOUNT_SEPARATOR, Alert, AlertState, Sample
 from alertd.core.alert_event import Moved, Standing
-from alertd.core.dataclass import dataclass
+from alertd.core.dataclass import dataclass, replace
 from alertd.core.labels import Labels, fingerprint
 from alertd.core.rules.base import Rule
 from alertd.core.severity import Severity
@@ -126,6 +125,8 @@ def _step_firing(alert: Alert, sample: Sample, rule: Rule, reached: Severity | N
         # Missing data may hide that the condition holds: the time since it ended does not start, but continues.
         return alert if sample.held is None else replace(alert, condition_ended_at=None)
     if sample.held is not None:
+        if sample.held >= alert.severity and alert.condition_ended_at is None:
+            return alert
         return replace(alert, severity=min(alert.severity, sample.held), condition_ended_at=None)
     ended_at = alert.condition_ended_at or now
     if now - ended_at >= rule.keep_firing_for:

@@ -173,7 +173,7 @@ class BudgetRule(WatchedBudget):
         kept = {
             group: one
             for group, one in known.items()
-            if moved is not None and (number := numbers.get(group)) is not None and not moved[number]
+            if moved is not None and (number := numbers.get(group)) is not None and number not in moved.chosen
         }
         self._stood[:] = [(now, kept)]
         return now
@@ -230,7 +230,7 @@ class BudgetRule(WatchedBudget):
             may_reach |= scene.sums.values >= budgets * (float(min(shares)) * _NEARLY)
         outlook = scene.outlook() if self.forecast and scene.may_forecast(self.min_history) else None
         if outlook is not None:
-            asked = np.flatnonzero(unmoved.moved) if unmoved.moved is not None else np.arange(len(groups))
+            asked = unmoved.moved.numbers if unmoved.moved is not None else np.arange(len(groups))
             ends = scene.expected.values[asked] + outlook.rest(asked)
             may_reach[asked] |= ends >= budgets[asked] * (float(min(self.forecast.values())) * _NEARLY)
         found = {groups[number] for number in unmoved.only_moved(np.flatnonzero(may_reach))}

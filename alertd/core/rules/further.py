@@ -1,9 +1,9 @@
 """Count further spend: the money billed on top of what an earlier evaluation saw, in whichever hours."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from alertd.core.alert import Billed
+from alertd.core.dataclass import replace
 from alertd.core.hours import HOURS_PER_DAY, HourRange
 from alertd.core.money import Usd
 
@@ -27,10 +27,12 @@ def count_spend(
     """
     # The running hour counts only once it has ended: in a replay the view already holds all of its rows.
     kept = HourRange(min(max(running - COUNTED_HOURS, span.start), running), running)
-    more = Usd(0)
+    held, more = sum_of(kept), Usd(0)
     if known is not None and known.counted_by == digest:
         if known.since >= span.start:
-            more = Usd(sum_of(HourRange(known.since, max(running, known.since))) - known.held)
+            is_same = known.since == kept.start
+            now = held if is_same else sum_of(HourRange(known.since, max(running, known.since)))
+            more = Usd(now - known.held)
         else:
             # The view no longer holds all of the summed hours: only what was billed after them is certainly new.
             more = sum_of(HourRange(min(max(known.through, span.start), running), running))
@@ -38,7 +40,7 @@ def count_spend(
     return replace(
         begun,
         total=Usd(begun.total + more),
-        held=sum_of(kept),
+        held=held,
         since=kept.start,
         through=running,
         counted_by=digest,

@@ -3,22 +3,17 @@
 from abc import abstractmethod
 from collections.abc import Collection, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from alertd.core.alert import Sample
-from alertd.core.arrays import np
 from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.screen import Screen
 from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.rules.verdicts import NOTHING_KEPT, Ground, Unmoved, Verdicts
-from alertd.core.spend.edges import Edges
+from alertd.core.spend.edges import Edges, Moved
 from alertd.core.spend.moment import Moment, moment_of
 from alertd.core.spend.stretch import Stretch
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +76,10 @@ class GroupRule(SpendRule):
             if known is not None:
                 unmoved = known.unmoved(self._moved(facts, known.ground, ground), ground.edges, steady)
             samples = tuple(self.judge_groups(facts, ground.edges, watched, unmoved))
-        self._verdicts[:] = [Verdicts(ground=ground, watched=frozenset(watched), samples=samples)]
+        if known is not None and known.are_for(watched) and known.are(samples):
+            known.ground = ground
+        else:
+            self._verdicts[:] = [Verdicts(ground=ground, watched=frozenset(watched), samples=samples)]
         return list(samples)
 
     def _ground(self, facts: Facts, moment: Moment, before: Ground | None) -> Ground:
@@ -89,18 +87,22 @@ class GroupRule(SpendRule):
         edges = self.edges(facts) if self.edge(facts.data) is not None else None
         return Ground.of(facts, moment, edges, self.common(facts, edges) if edges is not None else (), before)
 
-    def _moved(self, facts: Facts, before: Ground, now: Ground) -> "NDArray[np.bool_] | None":
-        """Return which groups changed, by number; None if any group may have."""
+    def _moved(self, facts: Facts, before: Ground, now: Ground) -> Moved | None:
+        """Return which groups changed; None if any group may have."""
         # How a planned amount is shared between groups depends on all of them.
         if any(plan.concerns(self.name) for plan in facts.planned):
             return None
         return before.moved(facts, now)
 
-    def unmoved(self, facts: Facts) -> Verdicts | None:
-        """Return the last evaluation if one with the same open alerts would give the same samples now; else None."""
-        facts = facts.of(self.view)
+    def unmoved(self, facts: Facts, watched: Collection[Labels], steady: Collection[Labels] = ()) -> Verdicts | None:
+        """Return the last evaluation if one with these open alerts would give the same samples now; else None."""
         known = self._verdicts[0] if self._verdicts else None
-        return known if known is not None and known.ground.is_of(facts, moment_of(facts.spend, facts.data)) else None
+        if known is None or not known.are_for(watched):
+            return None
+        of_view = facts.of(self.view)
+        if not known.ground.is_of(of_view, moment_of(of_view.spend, of_view.data)):
+            self.evaluate(facts, watched, steady)
+        return known if self._verdicts[0] is known else None
 
     @cached_property
     def kept(self) -> dict[type, object]:

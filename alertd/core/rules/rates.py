@@ -1,12 +1,12 @@
 """What the groups of a rule's alerts cost now, and whether they still run, by their bills and by the API's list."""
 
 from collections.abc import Callable, Collection
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from alertd.core.alert import Alert, Rate
 from alertd.core.arrays import np
+from alertd.core.dataclass import replace
 from alertd.core.hours import HOURS_PER_DAY, HourRange, start_of
 from alertd.core.labels import Labels
 from alertd.core.resources import Resource
@@ -49,23 +49,22 @@ def rates_of(
         streams = edges.of(alert.group)
         if not streams:
             continue
-        edge = max(edge for _, edge in streams)
+        edge = max([edge for _, edge in streams])
+        through, is_billed, known = start_of(edge), last.own_of(alert.group) > 0, alert.rate
+        owner, since = dict(alert.group).get("owner"), None
+        if owner and known is not None and (known.through, known.is_billed) == (through, is_billed):
+            # Nothing new was billed: do not search a month of hours for each alert at every poll.
+            since = known.since
+        elif owner:
+            since = turned.at(alert.group, edge)
         rate = Rate(
             per_hour=rate_of(three.own_of(alert.group)),
-            through=start_of(edge),
-            is_billed=last.own_of(alert.group) > 0,
+            through=through,
+            is_billed=is_billed,
+            since=since,
             period_ends_at=period_end(alert),
         )
-        owner = dict(alert.group).get("owner")
-        if owner:
-            known = alert.rate
-            if known is not None and (known.through, known.is_billed) == (rate.through, rate.is_billed):
-                # Nothing new was billed: do not search a month of hours for each alert at every poll.
-                since = known.since
-            else:
-                since = turned.at(alert.group, edge)
-            rate = _of_owner(replace(rate, since=since), facts.resource_of(alert.account, owner))
-        found[alert.group] = rate
+        found[alert.group] = _of_owner(rate, facts.resource_of(alert.account, owner)) if owner else rate
     return found
 
 

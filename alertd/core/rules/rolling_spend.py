@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 from alertd.core.alert import Alert, Sample, Unit
 from alertd.core.arrays import np
 from alertd.core.chart import Chart
-from alertd.core.dataclass import dataclass
+from alertd.core.dataclass import dataclass, replace
 from alertd.core.hours import HourRange, hour_of, start_of, whole_hours
 from alertd.core.labels import Labels
 from alertd.core.money import UNITS_PER_USD, Usd, to_decimal
@@ -21,9 +21,11 @@ from alertd.core.rules.screen import Lines, Screen, hours_that_see, screen_of
 from alertd.core.rules.verdicts import Unmoved
 from alertd.core.severity import Severity
 from alertd.core.spend.contributors import largest_parts
+from alertd.core.spend.data_state import Gap
 from alertd.core.spend.edges import Edges, lagging
 from alertd.core.spend.ends import GroupEnds, two_ends
-from alertd.core.spend.planned import Allowance, Allowances
+from alertd.core.spend.moment import moment_of
+from alertd.core.spend.planned import NOTHING_PLANNED, Allowance, Allowances
 from alertd.core.spend.stretch import Stretch, sums_over
 from alertd.core.words import format_duration, format_instant, group_name
 
@@ -74,21 +76,20 @@ class RollingSpend(GroupRule):
     ) -> Iterator[Sample]:
         """Judge each group's spend in the window."""
         ends = two_ends(facts.spend, facts.data, self.metric, edges, length=self._hours)
+        yield from unmoved.kept(watched)
         # Planned spend only raises the thresholds: for a group below them, it need not be computed.
-        reaching = (ends.groups[number] for number in ends.reaching(self._least).tolist())
+        reaching = (ends.groups[number] for number in ends.reaching_of(unmoved.moved, self._least))
         allowances: dict[HourRange, Allowances] = {}
         for group in dict.fromkeys((*reaching, *watched)):
-            sample = unmoved.samples.get(group)
-            if sample is None:
-                each = ends.of(group)
+            if group in unmoved.samples:
+                continue
+            each, allowance = ends.of(group), NOTHING_PLANNED
+            if facts.planned:
                 if each.window not in allowances:
                     allowances[each.window] = self._allowances(facts, each.window)
                 allowance = allowances[each.window].of(group, each.about)
-                if group not in watched and highest(self.thresholds, each.at_least - allowance.amount) is None:
-                    continue
-                sample = self._sample(facts, edges, group, each, allowance)
-            if sample.reached is not None or group in watched:
-                yield sample
+            if group in watched or highest(self.thresholds, each.at_least - allowance.amount) is not None:
+                yield self._sample(facts, edges, group, each, allowance)
 
     def screen(self, stretch: Stretch) -> Screen:
         """Return the hours in which a group may reach a threshold, or an open alert may change."""
@@ -127,36 +128,87 @@ class RollingSpend(GroupRule):
         is_awaited = held is not None and highest(self._leave, about - planned) is not held
         # All hours that matter: those of the windows at the group's own edges and at the rule's.
         first = min(edges.earliest_of(group) - self._hours, window.start)
-        categories, looked_at = self.categories(facts.data), HourRange(first, max(edges.latest, window.end))
-        gaps = tuple(dict.fromkeys((*facts.data.gaps(categories, looked_at), *allowance.gaps)))
+        frame = self._frame(facts, HourRange(first, max(edges.latest, window.end)), window)
+        sample = frame.with_gaps(allowance.gaps) if allowance.gaps else frame.sample
         lags = lagging(facts.data, edges, group, is_missed=about != value)
-        before = HourRange(window.start - len(window), window.start)
-        known_before = None if facts.data.gaps(categories, before) else before
-        lines = {severity: limit + planned for severity, limit in sorted(self.thresholds.items())}
-        length = format_duration(self.window)
-        who = group_name(group, facts.owners)
-        return Sample(
+        return replace(
+            sample,
             group=group,
             labels=owner_labels(group, self, facts.owners),
             account=self.account_of(group, facts.data),
-            headline=self.spent(who, value, self.window, about=about, lagging=lags),
+            headline=self.spent(group_name(group, facts.owners), value, self.window, about=about, lagging=lags),
             value=to_decimal(value),
-            unit=Unit.USD,
             reached=highest(self.thresholds, value - planned),
             held=held,
-            thresholds=tuple((severity, to_decimal(line)) for severity, line in lines.items()),
-            as_of=start_of(window.end),
+            thresholds=self._lines(planned) if planned else sample.thresholds,
             expected=to_decimal(about) if about != value else None,
             lagging=lags,
             is_window=ends.is_window,
+            top=largest_parts(facts.spend, self._query(facts.data), self.metric, window, group, before=frame.before)
+            if held and facts.is_explained
+            else (),
+            facts=(*allowance.facts, *((_AWAITED,) if is_awaited else ())),
+        )
+
+    def _lines(self, planned: int) -> tuple[tuple[Severity, Decimal], ...]:
+        return tuple((severity, to_decimal(limit + planned)) for severity, limit in sorted(self.thresholds.items()))
+
+    def _frame(self, facts: Facts, looked_at: HourRange, window: HourRange) -> "_Frame":
+        """Return what the samples of a window share; the same object while the same hours are missing."""
+        token, frames = moment_of(facts.spend, facts.data).gaps, self._frames
+        if frames.get("gaps") is not token:
+            frames.clear()
+            frames["gaps"] = token
+        found = frames.get((looked_at, window))
+        if not isinstance(found, _Frame):
+            frames[looked_at, window] = found = self._framed(facts, looked_at, window)
+        return found
+
+    @cached_property
+    def _frames(self) -> dict[object, object]:
+        return {}
+
+    def _framed(self, facts: Facts, looked_at: HourRange, window: HourRange) -> "_Frame":
+        categories = self.categories(facts.data)
+        before = HourRange(window.start - len(window), window.start)
+        length, end = format_duration(self.window), start_of(window.end)
+        sample = Sample(
+            group=(),
+            labels=(),
+            account="",
+            headline="",
+            value=Decimal(0),
+            unit=Unit.USD,
+            reached=None,
+            held=None,
+            thresholds=self._lines(0),
+            as_of=end,
+            is_complete=True,
+            table_note=f"{length} to {format_instant(end)}, against the {length} before",
+        )
+        known = _Frame(sample, (), None if facts.data.gaps(categories, before) else before)
+        gaps = facts.data.gaps(categories, looked_at)
+        return replace(known, sample=known.with_gaps(gaps), gaps=gaps) if gaps else known
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """What the samples of one window have in common."""
+
+    sample: Sample
+    """Without anything of a group."""
+    gaps: tuple[Gap, ...]
+    before: HourRange | None
+    """The window before; None if it is not known."""
+
+    def with_gaps(self, further: tuple[Gap, ...]) -> Sample:
+        """Return the sample with further gaps."""
+        gaps = tuple(dict.fromkeys((*self.gaps, *further)))
+        return replace(
+            self.sample,
             is_complete=not gaps,
             may_raise=not any(gap.may_hide_credit for gap in gaps),
             caveats=tuple(gap.text for gap in gaps),
-            top=largest_parts(facts.spend, self._query(facts.data), self.metric, window, group, before=known_before)
-            if held and facts.is_explained
-            else (),
-            table_note=f"{length} to {format_instant(start_of(window.end))}, against the {length} before",
-            facts=(*allowance.facts, *((_AWAITED,) if is_awaited else ())),
         )
 
 

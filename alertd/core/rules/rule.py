@@ -209,7 +209,9 @@ class Rule(ABC):
 
     def has_keys_of(self, group: Labels) -> bool:
         """Return whether a group has exactly the labels that distinguish the rule's alerts."""
-        return {name for name, _ in group} == set(self.group_keys)
+        keys = self.group_keys
+        # Nearly always in the same order.
+        return tuple([name for name, _ in group]) == keys or {name for name, _ in group} == set(keys)
 
     def left_out(self, facts: Facts, group: Labels) -> str:  # noqa: ARG002 # used by overrides
         """
@@ -324,7 +326,7 @@ def severity_problems(severity: Severity | None, thresholds: Mapping[Severity, L
 
 def highest(limits: Mapping[Severity, int | Fraction], value: int | Fraction) -> Severity | None:
     """Return the highest severity whose limit the value reaches (`>=`); None if it reaches none."""
-    return max((severity for severity, limit in limits.items() if value >= limit), default=None)
+    return max([severity for severity, limit in limits.items() if value >= limit], default=None)
 
 
 def ratio_decimal(ratio: Fraction) -> Decimal:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -10,7 +9,7 @@ from typing import Annotated, ClassVar
 
 from alertd.core.alert import ACCOUNT_SEPARATOR, Alert, Billed, Lag, Rate
 from alertd.core.chart import Chart
-from alertd.core.dataclass import dataclass
+from alertd.core.dataclass import dataclass, replace
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.key import GROUP_KEYS, Key
 from alertd.core.labels import Labels, Patterns
@@ -30,6 +29,16 @@ from alertd.core.spend.spend_chart import GroupSpend, rolling_chart, rolling_hou
 from alertd.core.words import format_about, format_duration, format_list
 
 FILTER_HELP = "A value, a glob or a list of them; `!x` excludes."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Selected:
+    """What a rule's filters select of some data."""
+
+    data: DataState
+    query: SpendQuery
+    categories: tuple[tuple[str, str], ...]
+    edge: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,20 +104,32 @@ class SpendRule(Rule):
     @property
     def group_keys(self) -> tuple[str, ...]:
         """The rule's `group_by`, sorted, so that a change of its order changes no alert."""
+        return self._group_keys
+
+    @cached_property
+    def _group_keys(self) -> tuple[str, ...]:
         return tuple(sorted(self.group_by))
 
     def _query(self, data: DataState) -> SpendQuery:
         """Return the rule's filters and groups as the spend view takes them, for the accounts that are polled."""
-        accounts = data.accounts
-        if accounts not in self._queries:
-            self._queries.clear()
-            self._queries[accounts] = replace(self.query, accounts=accounts)
-        return self._queries[accounts]
+        return self._selected(data).query
+
+    def _selected(self, data: DataState) -> "_Selected":
+        """Return what the filters select of *data*, which is cached for the last data."""
+        known = self._last_selected
+        if not known or known[0].data is not data:
+            query = known[0].query if known else self.query
+            if query.accounts != data.accounts:
+                query = replace(query, accounts=data.accounts)
+            categories = data.select(self.account, self._categories)
+            # No category matches, so nothing can be missing: alerts that an edit left open are judged, and end.
+            edge = data.edge(categories) if categories else hour_of(data.now)
+            known[:] = [_Selected(data=data, query=query, categories=categories, edge=edge)]
+        return known[0]
 
     @cached_property
-    def _queries(self) -> dict[frozenset[str], SpendQuery]:
-        """Cache of the query for the accounts of the last evaluation, which seldom change."""
-        return {}
+    def _last_selected(self) -> "list[_Selected]":
+        return []
 
     @cached_property
     def query(self) -> SpendQuery:
@@ -128,13 +149,11 @@ class SpendRule(Rule):
 
     def categories(self, data: DataState) -> tuple[tuple[str, str], ...]:
         """Return the (account, category) pairs that the filters let through."""
-        return data.select(self.account, self._categories)
+        return self._selected(data).categories
 
     def edge(self, data: DataState) -> int | None:
         """Return the hour through which the rule's categories are billed; None while nothing is known of them."""
-        categories = self.categories(data)
-        # No category matches, so nothing can be missing: alerts that an edit left open are judged, and end.
-        return data.edge(categories) if categories else hour_of(data.now)
+        return self._selected(data).edge
 
     def _allowances(self, facts: Facts, window: HourRange) -> Allowances:
         """Return the allowances of the rule's groups for planned spend in a window that ends at the data edge."""
@@ -154,7 +173,7 @@ class SpendRule(Rule):
     def left_out(self, facts: Facts, group: Labels) -> str:
         """Return `NOT_MATCHED` if no bill that passes the filters belongs to the group any more; else empty."""
         facts = facts.of(self.view)
-        is_known = not group or facts.spend.has_group(self._query(facts.data), group)
+        is_known = not group or group in facts.spend.numbers(self._query(facts.data))
         return "" if is_known else NOT_MATCHED
 
     def account_of(self, group: Labels, data: DataState) -> str:

@@ -5,9 +5,10 @@ A sample depends on its group's bills, on the hour through which they are known,
 Groups for which none of these changed keep their last sample. This module only compares; the rule makes the samples.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import field
 from functools import cached_property
+from operator import is_
 from typing import TYPE_CHECKING
 
 from alertd.core.alert import Sample
@@ -17,7 +18,8 @@ from alertd.core.labels import Labels
 from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.facts import Facts
 from alertd.core.spend.bill import Term
-from alertd.core.spend.edges import Edges, moved_between
+from alertd.core.spend.cells import Cells
+from alertd.core.spend.edges import Edges, Moved, moved_between
 from alertd.core.spend.moment import Moment
 from alertd.core.spend.planned import PlannedSpend
 
@@ -31,12 +33,12 @@ class Unmoved:
 
     samples: Mapping[Labels, Sample] = field(default_factory=dict)
     """Samples of groups that did not change."""
-    moved: "NDArray[np.bool_] | None" = None
-    """Which groups changed, by number; None if any may have."""
+    moved: Moved | None = None
+    """Which groups changed; None if any may have."""
 
     def only_moved(self, groups: "NDArray[np.intp]") -> list[int]:
         """Return the numbers of those *groups* that must be judged."""
-        found: list[int] = (groups if self.moved is None else groups[self.moved[groups]]).tolist()
+        found: list[int] = (groups if self.moved is None else groups[self.moved.groups[groups]]).tolist()
         return found
 
     def kept(self, watched: Collection[Labels]) -> Iterator[Sample]:
@@ -96,8 +98,8 @@ class Ground:
         """Return whether nothing has changed in *facts*."""
         return moment is self.moment and self.basis.is_of(facts)
 
-    def moved(self, facts: Facts, now: "Ground") -> "NDArray[np.bool_] | None":
-        """Return which groups have changed since, by number; None unless all others are certainly unchanged."""
+    def moved(self, facts: Facts, now: "Ground") -> Moved | None:
+        """Return which groups have changed since; None unless all others are certainly unchanged."""
         before, edges, was, moment = self.edges, now.edges, self.moment, now.moment
         if now.common != self.common or before is None or edges is None:
             return None
@@ -119,19 +121,32 @@ class Verdicts:
         """The samples by group."""
         return {sample.group: sample for sample in self.samples}
 
+    @cached_property
+    def _numbers(self) -> tuple[Cells | None, list[int]]:
+        """The cells of the ground, and the number in them of each sample's group; -1 if it has no bills."""
+        cells = self.ground.edges.cells if self.ground.edges is not None else None
+        known = cells.numbers if cells is not None else {}
+        return cells, [known.get(sample.group, -1) for sample in self.samples]
+
+    def are(self, samples: Sequence[Sample]) -> bool:
+        """Return whether the samples are these, in the same order."""
+        return len(samples) == len(self.samples) and all(map(is_, samples, self.samples))
+
     def are_of(self, facts: Facts, moment: Moment, watched: Collection[Labels]) -> bool:
         """Return whether another evaluation would give the same samples."""
         return self.ground.is_of(facts, moment) and self.are_for(watched)
 
     def are_for(self, watched: Collection[Labels]) -> bool:
         """Return whether exactly these groups had an open alert."""
-        return len(watched) == len(self.watched) and all(group in self.watched for group in watched)
+        return len(watched) == len(self.watched) and self.watched.issuperset(watched)
 
-    def unmoved(self, moved: "NDArray[np.bool_] | None", edges: Edges, steady: Collection[Labels] = ()) -> Unmoved:
+    def unmoved(self, moved: Moved | None, edges: Edges, steady: Collection[Labels] = ()) -> Unmoved:
         """Return the groups that need not be judged again: unchanged ones, and *steady* ones."""
         kept = {group: sample for group in steady if (sample := self.by_group.get(group)) is not None}
         if moved is None:
             return Unmoved(samples=kept)
-        numbers = edges.cells.numbers
-        kept |= {s.group: s for s in self.samples if (n := numbers.get(s.group)) is None or not moved[n]}
+        if self._numbers[0] is not edges.cells:
+            del self._numbers
+        pairs = zip(self.samples, self._numbers[1], strict=True)
+        kept |= {sample.group: sample for sample, number in pairs if number not in moved.chosen}
         return Unmoved(samples=kept, moved=moved)

@@ -3,7 +3,6 @@
 from fractions import Fraction
 
 from alertd.core.alert import Contributor
-from alertd.core.arrays import np
 from alertd.core.hours import HourRange
 from alertd.core.labels import Labels
 from alertd.core.money import Usd
@@ -22,24 +21,24 @@ def largest_parts(
     count: int = 3,
 ) -> tuple[Contributor, ...]:
     """
-    Return the largest parts of a group's sum by owner, product and category, largest first.
+    Return the largest parts of a group's sum by owner, product and category, largest first; kept until spend changes.
 
     Args:
         before: The window to compare with; None if it is not known.
         count: Maximum number of parts; parts without spend are left out.
     """
-    parts = spend.parts(query, metric, (window, before or HourRange(0, 0)), group)
-    now = parts.now
-    chosen = np.flatnonzero(now > 0)
-    if len(chosen) > count:
-        # Include all that are as large as the last of them: names decide between equals.
-        least = np.partition(now[chosen], -count)[-count]
-        chosen = chosen[now[chosen] >= least]
-    largest = sorted((-int(now[n]), parts.names[parts.numbers[n]], int(parts.then[n])) for n in chosen.tolist())
-    return tuple(
-        _contributor(names, Usd(-amount), before=Usd(earlier) if before is not None else None)
-        for amount, names, earlier in largest[:count]
-    )
+    # Rules with the same filters and window share them.
+    asked = ("largest parts", query, metric, window, group, before, count)
+    found = spend.kept.get(asked)
+    if not isinstance(found, tuple):
+        parts = spend.parts(query, metric, (window, before or HourRange(0, 0)), group, largest=count)
+        columns = zip(parts.now.tolist(), parts.numbers.tolist(), parts.then.tolist(), strict=True)
+        largest = sorted((-now, parts.names[part], then) for now, part, then in columns if now > 0)
+        spend.kept[asked] = found = tuple(
+            _contributor(names, Usd(-amount), before=Usd(earlier) if before is not None else None)
+            for amount, names, earlier in largest[:count]
+        )
+    return found
 
 
 def risen_parts(

@@ -1,6 +1,7 @@
 """Through which hour each group of a query is billed, stream by stream; this module computes no sums."""
 
 from collections.abc import Iterable
+from dataclasses import field
 from typing import TYPE_CHECKING, Self
 
 from alertd.core.alert import Lag
@@ -36,9 +37,16 @@ class Edges:
     """The earliest edge of all cells."""
     sure: "NDArray[np.int64]"
     """For each cell, the earliest end of a window that counts before an alert is lowered; at most its edge."""
+    _of: dict[Labels, tuple[tuple[StreamKey, int], ...]] = field(default_factory=dict)
 
-    def of(self, group: Labels) -> list[tuple[StreamKey, int]]:
+    def of(self, group: Labels) -> tuple[tuple[StreamKey, int], ...]:
         """Return the streams in which a group has rows, and its edge in each."""
+        found = self._of.get(group)
+        if found is None:
+            found = self._of[group] = tuple(self._streams(group))
+        return found
+
+    def _streams(self, group: Labels) -> list[tuple[StreamKey, int]]:
         number = self.cells.numbers.get(group)
         if number is None:
             return []
@@ -200,6 +208,24 @@ def _newest(cells: Cells, streams: Streams) -> "NDArray[np.int64]":
     return found
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Moved:
+    """The groups of a query that moved between two evaluations."""
+
+    groups: "NDArray[np.bool_]"
+    """Whether each group moved, by number."""
+    numbers: "NDArray[np.intp]"
+    """The numbers of those that did."""
+    chosen: frozenset[int]
+    """The same numbers, to look up a few of them."""
+
+    @classmethod
+    def of(cls, groups: "NDArray[np.bool_]") -> Self:
+        """Return the groups of which each says whether it moved."""
+        numbers = np.flatnonzero(groups)
+        return cls(groups, numbers, frozenset(numbers.tolist()))
+
+
 @dataclass(slots=True, eq=False)
 class _Moves:
     """Which groups of a query moved between two evaluations; cached, as many rules need the same."""
@@ -208,16 +234,16 @@ class _Moves:
     version: int
     before: Edges
     edges: Edges
-    groups: "NDArray[np.bool_] | None"
+    moved: Moved | None
 
     def is_of(self, since: int, version: int, before: Edges, edges: Edges) -> bool:
         """Return whether this is the result for the given two evaluations."""
         return (self.since, self.version) == (since, version) and self.before is before and self.edges is edges
 
 
-def moved_between(view: SpendView, since: int, before: Edges, edges: Edges) -> "NDArray[np.bool_] | None":
+def moved_between(view: SpendView, since: int, before: Edges, edges: Edges) -> Moved | None:
     """
-    Return which groups, by number, have other spend or other edges than at version *since* of the view.
+    Return which groups have other spend or other edges than at version *since* of the view.
 
     Args:
         before: The edges at that version.
@@ -230,14 +256,15 @@ def moved_between(view: SpendView, since: int, before: Edges, edges: Edges) -> "
         return None
     known = cells.kept.get(_Moves)
     if isinstance(known, _Moves) and known.is_of(since, version, before, edges):
-        return known.groups
+        return known.moved
     touched = view.touched_since(since)
     groups = None if touched is None else cells.groups_of(touched)
     if groups is not None and before is not edges:
         is_moved = (before.edge != edges.edge) | (before.sure != edges.sure)
         groups |= cells.groups_where(is_moved | (before.is_present != edges.is_present))
-    cells.kept[_Moves] = _Moves(since, version, before, edges, groups)
-    return groups
+    moved = Moved.of(groups) if groups is not None else None
+    cells.kept[_Moves] = _Moves(since, version, before, edges, moved)
+    return moved
 
 
 def lagging(data: DataState, edges: Edges, group: Labels, *, is_missed: bool) -> tuple[Lag, ...]:

@@ -19,7 +19,7 @@ from alertd.core.spend.arrival import HOURLY
 from alertd.core.spend.bill import SUBSCRIPTION
 from alertd.core.spend.cells import Cells
 from alertd.core.spend.data_state import DataState
-from alertd.core.spend.edges import Edges
+from alertd.core.spend.edges import Edges, Moved
 from alertd.core.spend.group_sums import GroupSums
 from alertd.core.spend.moment import Moment, moment_of
 from alertd.core.spend.stream import StreamKey, Streams, late_streams
@@ -59,6 +59,7 @@ class TwoEnds:
     """The largest lower value: no group reaches a threshold above it."""
     groups: tuple[Labels, ...] = ()
     numbers: dict[Labels, int] = field(default_factory=dict)
+    _moved: "list[tuple[Moved, NDArray[np.int64], int]]" = field(default_factory=list)
 
     def of(self, group: Labels) -> "GroupEnds":
         """Return the two ends of one group, zero if it has no row."""
@@ -83,6 +84,20 @@ class TwoEnds:
     def reaching(self, floor: int) -> "NDArray[np.intp]":
         """Return the numbers of the groups whose lower end is *floor* or more, in the order of the groups."""
         return np.flatnonzero(self.at_least >= floor) if self.most >= floor else np.empty(0, np.intp)
+
+    def reaching_of(self, moved: Moved | None, floor: int) -> list[int]:
+        """Return the same of the groups that *moved*; of all groups if that is None."""
+        if self.most < floor:
+            return []
+        if moved is None:
+            found: list[int] = self.reaching(floor).tolist()
+            return found
+        if not self._moved or self._moved[0][0] is not moved:
+            # Kept for the next rule with these groups and this window.
+            values = self.at_least[moved.numbers]
+            self._moved[:] = [(moved, values, int(values.max(initial=-MAX_UNITS)))]
+        _, values, most = self._moved[0]
+        return moved.numbers[values >= floor].tolist() if most >= floor else []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from alertd.core.labels import Labels
 from alertd.core.money import Usd
 from alertd.core.spend.arrival import HOURLY
 from alertd.core.spend.data_state import DataState
-from alertd.core.spend.edges import Edges, moved_between
+from alertd.core.spend.edges import Edges, Moved, moved_between
 from alertd.core.spend.ends import two_ends
 from alertd.core.spend.moment import Moment, moment_of
 from alertd.core.spend.selection import SpendQuery
@@ -114,10 +114,10 @@ class _Kept:
     edges: Edges
     runs: Mapping[Labels, Run]
 
-    def unmoved(self, moved: "NDArray[np.bool_]") -> dict[Labels, Run]:
+    def unmoved(self, moved: Moved) -> dict[Labels, Run]:
         """Return the runs of the groups that did not move."""
         numbers = self.edges.cells.numbers
-        return {group: run for group, run in self.runs.items() if not moved[numbers[group]]}
+        return {group: run for group, run in self.runs.items() if numbers[group] not in moved.chosen}
 
 
 def _runs(

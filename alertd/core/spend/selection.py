@@ -1,6 +1,7 @@
 """Which series a query selects, and how it groups them. This module knows names only, no amounts."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import field
 from typing import TYPE_CHECKING, NamedTuple
 
 from alertd.core.arrays import np
@@ -23,6 +24,14 @@ class SpendQuery:
     group_by: tuple[str, ...] = ()
     accounts: frozenset[str] | None = None
     """Only these count; None for all. Spend of an account no longer polled is still held, but no rule counts it."""
+    _hash: int = field(init=False, repr=False, compare=False)
+    """Computed once: queries are the keys of every cache."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.filters, self.group_by, self.accounts)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @property
     def text(self) -> str:

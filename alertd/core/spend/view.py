@@ -61,6 +61,8 @@ class SpendView:
         self._changes = Changes()
         self.moment: object = None
         """The inputs of the results that were last computed: see `moment_of`."""
+        self.kept: dict[object, object] = {}
+        """Results that other modules computed from the spend, by keys of their own; dropped with the cached sums."""
 
     @property
     def version(self) -> int:
@@ -122,6 +124,7 @@ class SpendView:
         """Drop the cached sums: each takes memory for every group."""
         self._sums.clear()
         self._by_hour.clear()
+        self.kept.clear()
 
     def sums(self, query: SpendQuery, metric: str, window: HourRange) -> GroupSums:
         """
@@ -161,14 +164,9 @@ class SpendView:
             for group, start, end in zip(selection.groups, selection.starts.tolist(), ends, strict=True)
         }
 
-    def has_group(self, query: SpendQuery, group: Labels) -> bool:
-        """Return whether any series of a query, with or without spend, belongs to a group."""
-        self._refresh()
-        return group in self._selector.select(query).numbers
-
     def _refresh(self) -> None:
         """Include new series of the table."""
-        if len(self._selector.names) != len(self._table):
+        if len(self._selector.names) != len(self._table.names):
             self._totals.fit()
             self._selector = Selector(tuple(self._table.names), self._owners)
             self._changed(None)
@@ -253,7 +251,7 @@ class SpendView:
         return self._added_up(ids, metric, hours)
 
     def numbers(self, query: SpendQuery) -> dict[Labels, int]:
-        """Return the number of each group of a query, in the order of `sums`."""
+        """Return the number of each group of a query, with or without spend, in the order of `sums`."""
         self._refresh()
         return self._selector.select(query).numbers
 
@@ -377,17 +375,24 @@ class SpendView:
         end = selection.starts[number + 1] if number + 1 < len(selection.starts) else len(selection.ids)
         return selection.ids[selection.starts[number] : end]
 
-    def parts(self, query: SpendQuery, metric: str, windows: tuple[HourRange, HourRange], group: Labels) -> Parts:
-        """Return what each owner, product and category of a group was billed in two windows."""
+    def parts(
+        self, query: SpendQuery, metric: str, windows: tuple[HourRange, HourRange], group: Labels, *, largest: int = 0
+    ) -> Parts:
+        """Return what the parts of a group were billed in two windows: all, or at least the *largest* of the first."""
         ids = self._ids(query, group)
         self._totals.magnitude[metric].check(ids)
         totals = self._totals.of[metric]
-        bounds = [self._bounds(window) for window in windows]
-        now, then = (totals[end, ids] - totals[start, ids] for start, end in bounds)
+        (start, end), (start_then, end_then) = (self._bounds(window) for window in windows)
+        now = totals[end, ids] - totals[start, ids]
         part_of, names = self._selector.parts()
         if len(names) == len(part_of):
             # Each series is a part of its own, as is nearly always so.
-            return Parts(names, part_of[ids], now, then)
+            if 0 < largest < len(ids):
+                # All that are as large as the last of them: names decide between equals.
+                is_large = now >= max(1, np.partition(now, -largest)[-largest])
+                ids, now = ids[is_large], now[is_large]
+            return Parts(names, part_of[ids], now, totals[end_then, ids] - totals[start_then, ids])
+        then = totals[end_then, ids] - totals[start_then, ids]
         chosen, places = np.unique(part_of[ids], return_inverse=True)
         sums = np.zeros((2, len(chosen)), np.int64)
         for total, each in zip(sums, (now, then), strict=True):

@@ -11,6 +11,7 @@ import pytest
 from alertd.core.alert import Alert, AlertState
 from alertd.core.alerts.due import notified
 from alertd.core.alerts.judge import judge
+from alertd.core.alerts.lifecycle import Move
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.calendar import Period
 from alertd.core.hours import HourRange, hour_of
@@ -350,3 +351,47 @@ def test_alerts_when_nothing_moved_then_neither_rated_nor_restated(monkeypatch: 
         asked.clear()
         alerts = poll(first + timedelta(minutes=minutes), alerts)
         assert (len(alerts), set(asked)) == (10, expected), minutes
+
+
+def test_alerts_when_one_group_moves_then_only_its_own_alerts_are_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a poll costs grows with the alerts that moved: rules whose alerts did not are passed over whole."""
+    asked: list[tuple[str, str]] = []
+    for name in ("_sample", "counted"):
+        method = getattr(RollingSpend, name)
+
+        def noted(self: RollingSpend, *args: object, name: str = name, method: object = method) -> object:
+            asked.append((name, self.name))
+            return method(self, *args)  # type: ignore[operator]
+
+        monkeypatch.setattr(RollingSpend, name, noted)
+    late = {FIRST + 70: 0.9}
+    rows = [
+        shown
+        for n in range(10)
+        for shown in hourly(
+            range(FIRST, FIRST + 71), "5", late=(lambda hour: late.get(hour, 0)) if n == 9 else 0, owner=f"owner-{n}"
+        )
+    ]
+    day = RollingSpend(
+        name="all", group_by=("owner",), window=timedelta(hours=24), thresholds={WARNING: Usd(UNITS_PER_USD)}
+    )
+    rules = (day, replace(day, name="others", owner=Patterns(("!owner-9",))))
+    world, first = LateBills(rows, rules), at(3, 23, 40)
+    alerts: dict[str, Alert] = {}
+
+    def poll(minutes: int) -> list[Move]:
+        asked.clear()
+        moves, _ = judge(rules, world.poll(first + timedelta(minutes=minutes)), alerts, {"default"})
+        alerts.update({move.after.fingerprint: move.after for move in moves})
+        return moves
+
+    poll(0)
+    assert len(asked) == 2 * (10 + 9)
+    poll(10)
+    assert asked == []
+    # The row of one owner comes at 23:54.
+    moves = poll(19)
+    assert asked == [("_sample", "all"), ("counted", "all")]
+    assert [dict(move.after.group)["owner"] for move in moves if move.is_change] == ["owner-9"]
+    poll(19)
+    assert asked == []
