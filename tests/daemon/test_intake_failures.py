@@ -1,18 +1,30 @@
 """What fails once, again, and no more: what is asked for next, and what is said to be wrong meanwhile."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from alertd.core.hours import HourRange
 from alertd.core.rules.held import LastRead
+from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.spend.bill import SUBSCRIPTION, Balance, BillRows, KeyBills, MonthlyBill
 from alertd.core.spend.lists import View
-from alertd.errors import ApiCategoryUnknown, ApiError, ApiKeyRefused, ApiRequestRefused, ApiUnavailable
+from alertd.daemon import intake as intake_module
+from alertd.errors import (
+    ApiCategoryUnknown,
+    ApiError,
+    ApiKeyRefused,
+    ApiRequestRefused,
+    ApiUnavailable,
+    StoreError,
+)
+from alertd.store.meta import Meta
 from tests.daemon.test_memory_and_store import Life, World, living
 
 UNKNOWN = ApiCategoryUnknown("no such category", account="default", what="bills")
@@ -28,6 +40,8 @@ class Failing(World):
     faults: dict[str, ApiError] = field(default_factory=dict)
     """By category, `key:` and category, `monthly` or `balance`."""
     asked: Counter[str] = field(default_factory=Counter)
+    until: asyncio.Event | None = None
+    """What the bills of `llm` wait for."""
 
     def _ask(self, name: str) -> None:
         self.asked[name] += 1
@@ -36,6 +50,8 @@ class Failing(World):
 
     async def read_bills(self, category: str, span: HourRange) -> BillRows:
         self._ask(category)
+        if category == "llm" and self.until is not None:
+            await self.until.wait()
         return await World.read_bills(self, category, span)
 
     async def read_key_bills(self, category: str, span: HourRange) -> KeyBills:
@@ -154,3 +170,47 @@ async def test_part_when_the_api_is_down_then_no_key_is_called_refused(life: tup
         where == "monthly",
         where == "balance",
     )
+
+
+async def test_outcome_of_a_read_when_it_was_not_stored_then_it_is_with_the_next_that_ends_alike(
+    life: tuple[Life, Failing], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What counts as stored is what the store took, or `alertd status` shows a refused key for ever."""
+    made, world = life
+
+    def fail(*_given: object) -> NoReturn:
+        raise StoreError("database is locked")
+
+    await world.polled(made)
+    for faults in ({"monthly": NO_KEY}, {}):
+        with monkeypatch.context() as broken:
+            broken.setattr(Meta, "put_last_read", fail)
+            with pytest.raises(StoreError):
+                await world.polled(made, **faults)
+        # At the same instant, so that nothing else is new.
+        world.step -= 1
+        read = await world.polled(made, **faults)
+        assert await made.app.gateway.call(lambda store: store.meta.last_read) == read
+
+
+async def test_rule_when_it_fails_while_bills_are_awaited_and_after_them_then_is_one_failed_rule_of_the_poll(
+    life: tuple[Life, Failing], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`alertd_rule_errors_total` counts a rule once a poll, and the status names it once."""
+    made, world = life
+    await world.polled(made)
+    loop, world.until, judged = asyncio.get_running_loop(), asyncio.Event(), Counter[str]()
+    monkeypatch.setattr(intake_module, "_LOOK_S", 0.01)
+
+    def fail(rule: RollingSpend, *_given: object) -> NoReturn:
+        judged[rule.name] += 1
+        if judged == {"gpu": 1, "key": 1}:
+            loop.call_soon_threadsafe(world.until.set)  # type: ignore[union-attr]
+        raise ValueError("a plugin's mistake")
+
+    monkeypatch.setattr(RollingSpend, "evaluate", fail)
+    monkeypatch.setattr(RollingSpend, "unmoved", lambda *_given: None)
+    world.step += 1
+    report = await made.app.cycle.run(world.now)
+    assert judged == {"gpu": 2, "key": 2}
+    assert sorted(report.rule_errors) == ["gpu", "key"]

@@ -1,6 +1,7 @@
 """Rereading the rules when something goes wrong that nobody foresaw: the old rules stay, and the watching goes on."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -153,3 +154,35 @@ async def test_connections_when_closing_them_fails_then_logged_and_counted(tmp_p
                     await asyncio.sleep(0.01)
         assert app.figures.task_failures == {"closing replaced connections": 1}
         assert [line["task"] for line in log if line["event"] == "task failed"] == ["closing replaced connections"]
+
+
+async def test_reload_when_asked_for_then_done_once_for_each_time_it_is_asked(tmp_path: Path) -> None:
+    """A request that is not taken off is done again and again, a whole reading of the rules each time."""
+    path = tmp_path / "rules.yaml"
+    path.write_text(RULES)
+    done = Counter[str]()
+
+    class Noted(RulesReloader):
+        async def reread(self) -> None:
+            done["reread"] += 1
+
+    settings = Settings.model_construct(rules=path, novita_api_key=SecretStr("key"))
+    rules = load_rules(path)
+    async with open_app(
+        settings,
+        rules,
+        open_store=lambda: Store.open("sqlite://", now=NOW),
+        notifiers=printing_notifiers(rules, settings),
+        sources={"default": Account()},
+    ) as app:
+        reloader = Noted(
+            app, watch=RulesWatch(path), manager=ServiceManager(), turn=asyncio.Lock(), on_reread=lambda: None
+        )
+        running = asyncio.create_task(reloader.run())
+        for count in (1, 2):
+            reloader.ask()
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert done == {"reread": count}
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)

@@ -4,6 +4,9 @@ import pytest
 
 from alertd.notify.base import ConfigurationRefused, ContentRefused, NotSent, Outcome, Unknown
 from alertd.notify.email.replies import Parties, Stage, outcome_of_reply
+from alertd.notify.email.smtp import SmtpAccount
+from alertd.outgoing.connections import Outgoing
+from tests.mail_double import scripted_server
 
 PARTIES = Parties(sender="alertd@example.com", recipient="ops@example.net", greeting="host.example.com")
 RCPT, SENDER, DATA, DOT, LOGIN = Stage.RECIPIENT, Stage.SENDER, Stage.DATA, Stage.DOT, Stage.LOGIN
@@ -94,3 +97,26 @@ def test_reply_when_it_may_hold_a_secret_then_is_read_and_not_shown() -> None:
     assert isinstance(outcome, ConfigurationRefused)
     assert "hunter2" not in outcome.reason
     assert "ALERTD_SMTP_EHLO" in outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("command", "is_quoted"),
+    [
+        pytest.param("AUTH", False, id="a login refused: what is said may be the password, in any spelling"),
+        pytest.param("MAIL", True, id="a sender refused: what is said is the reason"),
+        pytest.param("RCPT", True, id="a recipient refused"),
+    ],
+)
+async def test_reply_when_a_server_refuses_then_quoted_unless_it_refuses_the_login(
+    command: str, is_quoted: bool
+) -> None:
+    """Masking knows the password as it is set, not as a server may spell it."""
+    said = "5.7.8 aHVudGVyMg== is wrong"
+    replies = {"EHLO": "250-mail.test\r\n250 AUTH PLAIN LOGIN", "AUTH": "235 OK", command: f"535 {said}"}
+    async with scripted_server(replies) as port:
+        login = {"username": "alertd", "password": "hunter2"}
+        account = SmtpAccount(host="127.0.0.1", port=port, security="none", outgoing=Outgoing(), **login)
+        outcome = await account.send(b"x\r\n", sender="a@example.com", recipient="b@example.com", ref="<x@y>")
+    assert isinstance(outcome, ConfigurationRefused)
+    assert (said in outcome.reason) is is_quoted
+    assert outcome.reason.startswith("the mail server says 535 to ")
