@@ -172,6 +172,25 @@ async def test_check_when_groups_approve_then_asks_slack_for_their_members(
         assert (await asked if asked is not None else ()) == ((fault,) if fault else ())
 
 
+@pytest.mark.parametrize(
+    ("bot_token", "app_token", "is_asked"),
+    [(BOT_TOKEN, "xapp-1", True), (BOT_TOKEN, None, False), (None, "xapp-1", False)],
+    ids=["both tokens", "no buttons without the app", "nobody to ask as"],
+)
+async def test_check_when_slack_cannot_bring_presses_then_groups_are_not_asked_for(
+    tmp_path: Path, bot_token: str | None, app_token: str | None, is_asked: bool
+) -> None:
+    """Where nobody can press, nobody's membership matters."""
+    rules = tmp_path / "rules.yaml"
+    action = "{name: stop, type: stop_instance, accounts: {default: {api_key_env: K}}, approvers: [S04TEAM01]}"
+    rules.write_text(f"{RULES.replace('{channels}', 'C0000FINOPS')}actions: [{action}]\n", encoding="utf-8")
+    settings = Settings.model_validate({"slack_bot_token": bot_token, "slack_app_token": app_token})
+    asked = group_question(load_rules(rules), settings)
+    assert (asked is not None) is is_asked
+    if asked is not None:
+        asked.close()
+
+
 def test_check_when_a_receiver_lacks_its_secret_then_asks_the_rest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -99,3 +99,47 @@ def test_table_when_a_row_has_a_colour_then_its_columns_that_show_it_have_it(
     text = table(ALERTS, right={4, 5}, whole={3}, optional=(1, 5, 3), colours={1: "31"}, coloured={0, 2})
     assert [cell.strip() for cell in re.findall(r"\x1b\[31m(.*?)\x1b\[0m", text)] == ["1c00c82c", "critical"]
     assert text.count("\x1b") == 4
+
+
+@pytest.mark.parametrize(
+    ("width", "lines"),
+    [
+        pytest.param(26, ["xxxxxx…xxxxx  yyyyyyyyyyy…"], id="twelve cells for each column"),
+        pytest.param(
+            25, [f"A  {'x' * 22}", f"   {'x' * 8}", f"B  {'y' * 22}", f"   {'y' * 8}"], id="a cell less: line by line"
+        ),
+    ],
+)
+def test_table_when_columns_would_be_under_twelve_cells_then_line_by_line(
+    width: int, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names cut to less are no longer told apart."""
+    monkeypatch.setenv("COLUMNS", str(width))
+
+    class Out:
+        encoding = "utf-8"
+
+        def isatty(self) -> bool:
+            return False
+
+    monkeypatch.setattr("sys.stdout", Out())
+    text = table([("A", "B"), ("x" * 30, "y" * 30)])
+    assert [line for line in text.splitlines() if set(line) & {"x", "y"}] == lines
+
+
+@pytest.mark.parametrize(
+    ("cell", "lines"),
+    [
+        pytest.param("1234567890 123456789", ["1234567890 123456789"], id="as long as the line"),
+        pytest.param("1234567890 1234567890", ["1234567890", "1234567890"], id="a letter longer: between words"),
+        pytest.param("x" * 45, ["x" * 20, "x" * 20, "x" * 5], id="a word of several lines"),
+        pytest.param("ab " + "x" * 21, ["ab", "x" * 20, "x"], id="a long word behind a short one"),
+    ],
+)
+def test_cell_when_shown_line_by_line_then_wrapped_at_the_edge(
+    cell: str, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twenty cells are left for text, however narrow the terminal is."""
+    monkeypatch.setenv("COLUMNS", "10")
+    shown = table([("A", "B"), (cell, "y" * 30)]).splitlines()
+    assert [line.removeprefix("A").strip() for line in shown if "y" not in line] == lines

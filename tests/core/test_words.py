@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from alertd.core.words import format_age, format_count, format_duration, format_list
+from alertd.core.words import format_age, format_count, format_duration, format_list, quote
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,20 @@ def test_duration_when_written_then_as_in_rules_and_as_people_say_it(
     """What is read back as a rule's is exact; an age is not."""
     length = timedelta(**duration)
     assert (format_duration(length), format_age(length)) == (written, age)
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [
+        pytest.param("gpuu", '"gpuu"', id="a word"),
+        pytest.param("", '""', id="nothing"),
+        pytest.param("x" * 60, f'"{"x" * 60}"', id="as long as is shown"),
+        pytest.param("x" * 61, f'"{"x" * 60}…"', id="longer by one letter"),
+        pytest.param('a "b" \\', '"a \\"b\\" \\\\"', id="quotes and a backslash"),
+        pytest.param("训练机", '"训练机"', id="any script"),
+        pytest.param("a\nb\u202ec", '"a\\nb\\u202ec"', id="what is not seen, or turns the line round"),
+    ],
+)
+def test_text_when_quoted_then_whole_up_to_60_letters_and_all_of_it_visible(text: str, quoted: str) -> None:
+    """An ellipsis says that there is more, and nothing else does."""
+    assert quote(text) == quoted

@@ -218,6 +218,18 @@ async def test_request_when_all_places_are_being_answered_then_refused_in_words(
     assert daemon.asked == [ACK]
 
 
+async def test_requests_when_more_have_been_answered_than_there_are_places_then_still_answered(
+    path: Path, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A place is given back with each answer; also where the line was junk, or nothing was said."""
+    monkeypatch.setattr(control_socket, "connections_allowed", lambda: 4)
+    async with listen(path, daemon.handle):
+        for line in (b"junk\n", b"", b"x" * 100_000):
+            await say(path, line)
+        for _ in range(3):
+            assert await ask(path, ACK) == "done"
+
+
 async def test_asker_when_it_goes_away_then_what_it_asked_is_done_and_the_socket_stays_open(
     served: Path, daemon: Daemon
 ) -> None:

@@ -18,16 +18,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from multiprocessing import get_context
-from pathlib import Path
 from types import CodeType, FunctionType
 
 import pytest
 
 from tests.mutants.mutant import Mutant
 from tests.mutants.planting import VARIABLE, path_of
-from tests.mutants.stages import ROOT, stages_of
+from tests.mutants.stages import ROOT, by_closeness, stages_of
 from tests.workers import ForkReporter, become_fork
 
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - |$)", re.MULTILINE)
@@ -153,7 +151,7 @@ def _verdict(mutant: Mutant) -> Verdict:
             if is_forked:
                 found = _failure_in_fork(held, _items(session, names, red, mutant), pairs)
             else:
-                found = _failure_of_import(names, mutant, red)
+                found = _failure_of_import(by_closeness(names, mutant), mutant, red)
             if (
                 not found
                 or "::" not in found
@@ -173,21 +171,14 @@ def _stages(mutant: Mutant, stages: int) -> Iterator[list[str]]:
 
 
 def _items(session: pytest.Session, names: Sequence[str], red: set[str], mutant: Mutant) -> list[pytest.Item]:
-    """Return the tests of files, or those named: those of the module's room first, what starts processes last."""
-    *_, room, name = mutant.module.split(".")
-    words = {name, *re.findall(r"def (\w+)", mutant.planted()[: mutant.start])[-1:]}
+    """Return the tests of files, or those named: the closest first, what starts processes last."""
+    closest = {file: at for at, file in enumerate(by_closeness({name.partition("::")[0] for name in names}, mutant))}
 
-    def rank(item: pytest.Item) -> tuple[bool, bool, int]:
-        is_heavy = any(word in item.nodeid for word in _HEAVY)
-        return is_heavy, item.path.parent.name != room, -len(words & _words(item.path))
+    def rank(item: pytest.Item) -> tuple[bool, int]:
+        return any(word in item.nodeid for word in _HEAVY), closest[item.nodeid.partition("::")[0]]
 
     chosen = [item for item in session.items if {item.nodeid, item.nodeid.partition("::")[0]} & set(names)]
     return sorted((item for item in chosen if item.nodeid not in red), key=rank)
-
-
-@cache
-def _words(path: Path) -> frozenset[str]:
-    return frozenset(re.findall(r"\w+", path.read_text(encoding="utf-8")))
 
 
 def changed_functions(mutant: Mutant) -> list[tuple[CodeType, CodeType]]:

@@ -1,8 +1,12 @@
 """Chooses the tests that matter for a module, the nearest first."""
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+
+from tests.mutants.mutant import Mutant
+from tests.mutants.planting import path_of
 
 ROOT = Path(__file__).parents[2]
 _LEFT_OUT = {"e2e", "demo", "mutants", "fuzz", "simulation", "simulator", "bench", "soak"}
@@ -19,6 +23,26 @@ def stages_of(module: str) -> tuple[list[str], ...]:
     users = [user for user, text in _product().items() if _names(text, module)]
     far = {path for path, text in _tests().items() if any(_names(text, user) for user in users)} - direct - near
     return tuple(sorted(str(path.relative_to(ROOT)) for path in stage) for stage in (direct, near, far) if stage)
+
+
+def by_closeness(names: Iterable[str], mutant: Mutant) -> list[str]:
+    """Return files, or tests in them, the closest first: those that name what is changed, then those of its users."""
+    *_, room, module = mutant.module.split(".")
+    changed = {*re.findall(r"(?:def|class) (\w+)", mutant.planted()[: mutant.start])[-1:]}
+    users = {name.rpartition(".")[2] for name in _product() if changed & _words(path_of(name))} - {module}
+
+    def closeness(name: str) -> tuple[int, str]:
+        path = ROOT / name.partition("::")[0]
+        words, stem = _words(path), path.stem
+        near = 4 * bool(changed & words) + 3 * (module in stem) + (module in words) + 2 * (path.parent.name == room)
+        return -near - any(user in stem for user in users), name
+
+    return sorted(names, key=closeness)
+
+
+@cache
+def _words(path: Path) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", path.read_text(encoding="utf-8")))
 
 
 def _names(text: str, module: str) -> bool:

@@ -217,6 +217,37 @@ async def test_command_when_typed_then_handed_on_with_who_typed_it(name: str, pe
     assert desk.asked == [("silence owner=a 1h", person)]
 
 
+@pytest.mark.parametrize(("kind", "payload"), [("interactive", PRESS), ("slash_commands", COMMAND)])
+async def test_request_when_it_comes_then_confirmed_to_slack_before_anything_is_done(
+    kind: str, payload: dict[str, Any]
+) -> None:
+    """Slack shows an error after three seconds, and carrying out may wait for a decision."""
+    steps = list[str]()
+
+    class Noting(Client):
+        async def send_socket_mode_response(self, response: object) -> None:
+            steps.append(f"confirmed {getattr(response, 'envelope_id', '')}")
+
+        async def chat_postEphemeral(self, *, channel: str, user: str, text: str) -> None:  # noqa: N802 -- slack-sdk's
+            steps.append("answered")
+
+    async def command(_text: str, _person: str) -> str:
+        steps.append("done")
+        return "done"
+
+    async def carry_out(_request: Request) -> RequestOutcome:
+        steps.append("done")
+        return RequestOutcome(text="done", change=None)
+
+    config = SlackAppConfig(app_token="xapp-1", bot_token="xoxb-1", base_url="http://localhost", users=frozenset())
+    app = SlackApp(config, carry_out=carry_out, command=command, now=lambda: NOW)
+    app._team_id = "T1"
+    if kind == "interactive":
+        payload = a_press(*ACK)
+    await app._on_request(Noting(), SocketModeRequest(type=kind, envelope_id="e7", payload=payload))  # type: ignore[arg-type]
+    assert steps == ["confirmed e7", "done", "answered"]
+
+
 async def test_month_end_when_pressed_then_by_the_zone_of_the_rules() -> None:
     """The app hands its own zone on."""
     desk = Desk()
