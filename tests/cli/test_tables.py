@@ -108,6 +108,9 @@ def test_table_when_a_row_has_a_colour_then_its_columns_that_show_it_have_it(
         pytest.param(
             25, [f"A  {'x' * 22}", f"   {'x' * 8}", f"B  {'y' * 22}", f"   {'y' * 8}"], id="a cell less: line by line"
         ),
+        pytest.param(
+            22, [f"A  {'x' * 20}", f"   {'x' * 10}", f"B  {'y' * 20}", f"   {'y' * 10}"], id="ten cells for each"
+        ),
     ],
 )
 def test_table_when_columns_would_be_under_twelve_cells_then_line_by_line(

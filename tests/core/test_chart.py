@@ -17,7 +17,11 @@ from alertd.core.chart import (
     axis_labels,
     chart_line,
     chart_words,
+    fired_point,
+    fired_share,
     labels,
+    marked,
+    read_by,
     thinned,
     values,
 )
@@ -167,3 +171,43 @@ def test_report_without_spend_then_has_a_chart_all_the_same() -> None:
     """A quiet week is a fact too."""
     quiet = day_chart(points=tuple(replace(point, value="0") for point in day_chart().points))
     assert "▁▁▁▁▁▁▁▁ Spend by day" in plain_text(report_message(chart=quiet))
+
+
+@pytest.mark.parametrize(
+    ("form", "minutes", "point", "share"),
+    [
+        pytest.param("line", -1, None, None, id="before the chart: not marked"),
+        pytest.param("line", 0, 0, 0.0, id="at its first point"),
+        pytest.param("line", 60, 1, 0.5, id="at a point: that one"),
+        pytest.param("line", 61, 2, 61 / 120, id="between two: the later one, which has what was billed by then"),
+        pytest.param("line", 120, 2, 1.0, id="at the last point"),
+        pytest.param("line", 300, 2, 1.0, id="later: at the edge"),
+        pytest.param("bars", 0, 0, 0.5 / 3, id="at a bar's beginning: in that bar"),
+        pytest.param("bars", 59, 0, 0.5 / 3, id="in a bar"),
+        pytest.param("bars", 60, 1, 0.5, id="in the next one"),
+        pytest.param("bars", 300, 2, 2.5 / 3, id="later: in the last one"),
+    ],
+)
+def test_mark_when_the_alert_fired_then_stands_at_or_in_the_point_of_that_moment(
+    form: str, minutes: int, point: int | None, share: float | None
+) -> None:
+    """Page, picture and words read the mark from here."""
+    drawn = marked(chart("3", "60", "70", form=ChartForm(form)), START + timedelta(minutes=minutes))
+    assert (fired_point(drawn), fired_share(drawn)) == (point, share)
+
+
+def test_mark_when_a_chart_has_one_point_then_at_its_edge() -> None:
+    """There is no length to take a share of."""
+    assert fired_share(marked(chart("60"), START)) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("timezone", "is_by_day", "found"),
+    [("UTC", False, "Asia/Tokyo"), ("UTC", True, "UTC"), ("Europe/Berlin", False, "Europe/Berlin")],
+    ids=["hours", "days, which begin by the rule's zone", "a rule of its own zone"],
+)
+def test_chart_when_read_in_another_zone_then_only_hours_in_utc_are_shown_by_it(
+    timezone: str, is_by_day: bool, found: str
+) -> None:
+    drawn = replace(chart("1", "2"), timezone=timezone, is_by_day=is_by_day)
+    assert read_by(drawn, "Asia/Tokyo") == replace(drawn, timezone=found)

@@ -106,6 +106,11 @@ def test_resource_when_it_stops_a_second_time_then_the_later_one_counts(
     was_stopped = replace(ran_again, status="exited", started_at=NOW - timedelta(days=3))
     (started,) = read({was_stopped.key: was_stopped}, RUNNING)
     assert started.started_at == LATER
+    # A list that goes on giving the times of before gives none for this.
+    (stopped,) = read({ran_again.key: ran_again}, replace(RUNNING, status="exited", stopped_at=ran_again.stopped_at))
+    assert stopped.stopped_at == LATER
+    (started,) = read({was_stopped.key: was_stopped}, replace(RUNNING, started_at=was_stopped.started_at))
+    assert started.started_at == LATER
 
 
 def test_resource_when_it_stops_and_starts_then_seen_as_it_happened(known: dict[tuple[str, str], Resource]) -> None:

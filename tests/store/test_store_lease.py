@@ -9,12 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from alertd.errors import StoreError
 from alertd.store import lease as lease_module
-from alertd.store.lease import LeaseLost, StoreHeld, this_process
+from alertd.store.database import Database
+from alertd.store.lease import LeaseLost, StoreHeld, make_table, this_process
 from alertd.store.lock import StoreLocked
 from alertd.store.opening import LeaseWatch
 from alertd.store.store import Store
@@ -222,3 +224,28 @@ def test_watch_when_the_database_is_cut_off_then_says_so_and_sees_again(postgres
         finally:
             postgres.run(f"ALTER DATABASE {name_of(url)} ALLOW_CONNECTIONS true")
         assert watch.holder() == this_process()
+
+
+@pytest.mark.parametrize("is_made_meanwhile", [True, False], ids=["by another process", "by nobody"])
+def test_table_when_it_cannot_be_made_then_that_is_a_failure_unless_another_process_made_it(
+    is_made_meanwhile: bool,
+) -> None:
+    """Two replicas that start on a new database at once make the same table, and PostgreSQL refuses one of them."""
+
+    class Racing:
+        def __init__(self) -> None:
+            self.made: frozenset[str] = frozenset()
+
+        def tables(self) -> frozenset[str]:
+            return self.made
+
+        def execute(self, _statement: str) -> int:
+            self.made = frozenset({"alertd_lease"} if is_made_meanwhile else ())
+            raise StoreError("duplicate key value violates unique constraint")
+
+    database = cast("Database", Racing())
+    if is_made_meanwhile:
+        make_table(database, "alertd_lease", "(id INTEGER)")
+    else:
+        with pytest.raises(StoreError, match="duplicate key"):
+            make_table(database, "alertd_lease", "(id INTEGER)")

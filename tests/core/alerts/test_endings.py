@@ -8,6 +8,7 @@ from fractions import Fraction
 import pytest
 
 from alertd.core.alert import Alert, AlertState
+from alertd.core.alerts.due import notify_reason
 from alertd.core.alerts.judge import judge
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.calendar import Period
@@ -84,6 +85,12 @@ def test_alert_when_the_rule_has_no_value_for_it_any_more_then_ends_with_its_las
     assert title == f"{alert.headline} ({reason})"
     assert "$24.00" in title
     assert "Last value" not in fields, "the title says it"
+    known = {alert.fingerprint: replace(alert, notified_at=NOW, notified_severity=alert.severity)}
+    moves, _ = judge(after, replace(facts_of(owned("ml")), now=NOW + HOUR), known, {"default"})
+    of_it = [move for move in moves if move.after.fingerprint == alert.fingerprint]
+    assert [(move.before, notify_reason(move, NOW + HOUR)) for move in of_it] == [
+        (known[alert.fingerprint], NotifyReason.RESOLVED)
+    ], "who was notified of it hears of its end"
 
 
 def test_alert_when_its_account_is_removed_then_ends_once_and_with_its_last_value() -> None:

@@ -349,3 +349,20 @@ def test_field_when_its_value_is_long_then_has_the_whole_width() -> None:
         "HTTP 500",
     ]
     assert not [text for text in columns if "NOVITA_PROD_KEY" in text]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "sections"),
+    [
+        pytest.param([300] * 7, [3, 3, 1], id="three at a time"),
+        pytest.param([499] * 4, [2, 2], id="each section full to the last letter but one"),
+        pytest.param([500] * 3, [1, 1, 1], id="a letter too many for two"),
+        pytest.param([900, 50, 60, 40], [2, 2], id="short ones behind a long one"),
+    ],
+)
+def test_sentences_then_stand_together_as_far_as_a_section_has_room(lengths: list[int], sections: list[int]) -> None:
+    """A section has a limit, and a message has one of sections: neither many small ones nor one too long."""
+    sentences = tuple(f"{letter * length}" for letter, length in zip("abcdefg", lengths, strict=False))
+    found = blocks(firing_message(lines=sentences, fields=(), table=(), chart=None), key=KEY)
+    held = [sum(sentence in text for sentence in sentences) for text in map(json.dumps, found)]
+    assert [count for count in held if count] == sections
