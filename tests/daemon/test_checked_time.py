@@ -346,3 +346,23 @@ def test_system_time_when_the_clock_steps_then_it_is_followed_and_what_was_read_
     assert (time.verdict(), time.take_jump(), time.take_jump()) == (Verdict.MOVED, True, False)
     assert time.take() == clock.wall()
     assert time.verdict() is Verdict.CHECKED
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words"),
+    [
+        (30, "min ahead of the billing API's"),
+        (-30, "min behind the billing API's"),
+        (1, ""),
+    ],
+    ids=["ahead", "behind", "close enough"],
+)
+def test_time_when_the_wall_clock_is_off_by_little_then_said_on_which_side(minutes: int, words: str) -> None:
+    """Whoever sets the clock by it must not set it the wrong way."""
+    clock = VirtualClock(wall_off=timedelta(minutes=minutes))
+    time = CheckedTime(clock)
+    time.begin()
+    answered(time, clock)
+    note = time.record().note
+    assert words in note
+    assert bool(note) is bool(words)

@@ -1,5 +1,6 @@
 """The bugs that are planted by name: each breaks a sentence that alertd promises."""
 
+from tests.mutants.limits import LIMITS
 from tests.mutants.money import MONEY
 from tests.mutants.mutant import Mutant, planted_bug
 from tests.mutants.shown import SHOWN
@@ -372,5 +373,5 @@ _ACTIONS = (
     ),
 )
 
-_ALL = (*_LIFE, *_DECISIONS, *_INTAKE, *_DELIVERY, *_ACTIONS, *MONEY, *WIRING, *SHOWN)
+_ALL = (*_LIFE, *_DECISIONS, *_INTAKE, *_DELIVERY, *_ACTIONS, *MONEY, *WIRING, *SHOWN, *LIMITS)
 TABLE: dict[str, Mutant] = {mutant.name: mutant for mutant in _ALL}

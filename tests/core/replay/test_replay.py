@@ -455,3 +455,32 @@ def test_replay_when_a_rule_fails_then_says_so_and_the_others_go_on() -> None:
     assert [(episode.rule, episode.peak) for episode in replay.episodes] == [("good", Decimal(30))]
     # From $20 on, and after the last row while the edge waits two hours for more, until less than $18 is left.
     assert replay.firing_hours == {"good": 11}
+
+
+def test_episodes_when_listed_then_by_their_start_and_then_by_name_ended_or_not() -> None:
+    """A report that is read twice is in the same order, whatever ended in between."""
+    desk = desk_with(row(RUNNING - 20, "50"))
+    history = History(
+        table=desk.table, books=desk.books, blocks=lambda _: [(hour, held) for (*_, hour), held in desk.blocks.items()]
+    )
+    ends, stays, larger = (
+        RollingSpend(name=name, window=timedelta(hours=hours), thresholds={WARNING: usd("20")})
+        for name, hours in (("c", 3), ("a", 24), ("b", 24))
+    )
+    watch = Watch(
+        rules=(ends, larger, stays),
+        accounts=("default",),
+        audience=Audience(),
+        headline_of=lambda alert, _: alert.headline,
+        settle_delay=SETTLE,
+    )
+    replayer = Replayer(history, watch, HourRange(RUNNING - 30, RUNNING - 10))
+    for hour in range(RUNNING - 30, RUNNING - 10):
+        replayer.step(hour)
+    found = replayer.result().episodes
+    assert len({episode.started_at for episode in found}) == 1
+    assert [(episode.rule, episode.ended_at is not None) for episode in found] == [
+        ("a", False),
+        ("b", False),
+        ("c", True),
+    ]

@@ -16,7 +16,7 @@ from alertd.core.hours import HourRange, hour_of, start_of
 from alertd.core.labels import Labels
 from alertd.core.rules.base import Share
 from alertd.core.rules.budget import BudgetRule
-from alertd.core.rules.budget_amount import Moving
+from alertd.core.rules.budget_amount import Moving, PeriodAmounts
 from tests.core.builders import CRITICAL, WARNING, Desk, Row, desk_with, row, stand, usd
 from tests.examples import examples
 
@@ -138,10 +138,34 @@ def test_amount_when_the_last_period_is_not_stored_then_nothing_is_decided() -> 
         "gpu was not read yet for 278 hours from 2026-02-01 00:00 UTC"
     )
     assert budget.undecided(facts) == (f"Nothing is decided in March 2026: {why}",)
+    # Of a group without spend in what is known of it no more can be said.
+    by_owner = desk_with(*rows, at("2026-03-05T00", "9", "new"), now=moment(NOW), days=40).facts(moment(NOW))
+    assert rule(None, group_by=("owner",)).undecided(by_owner) == (f"Nothing is decided in March 2026: {why}",)
     assert stand(budget, facts) == ()
     (sample,) = budget.evaluate(facts, [()])
     assert (sample.is_complete, sample.may_raise, sample.caveats) == (False, False, (why,))
     assert budget.undecided(desk_with(*rows, now=moment(NOW), days=99).facts(moment(NOW))) == ()
+
+
+@pytest.mark.parametrize(
+    ("singles", "total"),
+    [
+        pytest.param({}, "20", id="two of the shared amount"),
+        pytest.param({"a": "30"}, "40", id="one of its own"),
+        pytest.param({"a": "30", "c": "5"}, "35", id="both of their own"),
+        pytest.param({"b": "7"}, "20", id="one that is not chosen has its own"),
+    ],
+)
+def test_amounts_when_those_of_groups_that_are_not_listed_are_added_then_each_with_its_own(
+    singles: dict[str, str], total: str
+) -> None:
+    """The overview's last line is the sum of what it does not list."""
+    amounts = PeriodAmounts(
+        shared=usd("10"), singles={name: usd(text) for name, text in singles.items()}, named_by=("owner",)
+    )
+    groups = [(("owner", name),) for name in "abc"]
+    assert amounts.total(groups, [0, 2]) == usd(total)
+    assert amounts.values(tuple(groups)).tolist() == [float(amounts.of(group) or 0) for group in groups]
 
 
 def test_amount_when_nothing_was_spent_in_the_last_period_then_the_group_has_none() -> None:

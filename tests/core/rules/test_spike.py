@@ -151,7 +151,7 @@ def test_sample_when_it_rises_then_says_what_rose_most_by_how_much() -> None:
     rows += [Row(series=a_series(product="A100"), hour=START, amount=usd("40"))]
     rows += [Row(series=a_series(product="disk"), hour=START, amount=usd("3"))]
     (sample,) = judge(desk_with(*SEVEN, *rows, row(START, "70"))).values()
-    assert str(sample.value) == "2.26"
+    assert (str(sample.value), sample.expected) == ("2.26", None), "all of it is billed"
     assert [(c.product, c.amount, c.before) for c in sample.top] == [
         ("H100", usd("70"), usd("10")),
         ("disk", usd("3"), 0),

@@ -29,20 +29,28 @@ def test_file_when_in_force_then_no_alert() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "headline", "notified_facts"),
+    ("count", "headline", "named", "more"),
     [
-        pytest.param(1, "The rules file has a mistake", ["Mistake"], id="one"),
-        pytest.param(2, "The rules file has 2 mistakes", ["Mistake 1", "Mistake 2"], id="two"),
-        pytest.param(7, "The rules file has 7 mistakes", [f"Mistake {n}" for n in range(1, 6)] + ["And more"], id="7"),
+        pytest.param(1, "The rules file has a mistake", ["Mistake"], [], id="one"),
+        pytest.param(2, "The rules file has 2 mistakes", ["Mistake 1", "Mistake 2"], [], id="two"),
+        pytest.param(5, "The rules file has 5 mistakes", [f"Mistake {n}" for n in range(1, 6)], [], id="five"),
+        pytest.param(
+            6, "The rules file has 6 mistakes", [f"Mistake {n}" for n in range(1, 6)], ["1 mistake"], id="one more"
+        ),
+        pytest.param(
+            7, "The rules file has 7 mistakes", [f"Mistake {n}" for n in range(1, 6)], ["2 mistakes"], id="two more"
+        ),
     ],
 )
-def test_file_when_broken_then_says_where(count: int, headline: str, notified_facts: list[str]) -> None:
+def test_file_when_broken_then_says_where(count: int, headline: str, named: list[str], more: list[str]) -> None:
     """Whoever edits the file is shown the place of each mistake, up to a bound."""
     file = ReloadOutcome(faults=tuple(f"rules.yaml:{n}:1: wrong" for n in range(1, count + 1)), broken_since=NOW)
     (sample,) = RULE.evaluate(facts(file), ())
     assert sample.headline == f"{headline}: the rules from before the edit stay in force"
-    assert [name for name, _ in sample.facts] == notified_facts
-    assert sample.facts[0][1] == "rules.yaml:1:1: wrong"
+    assert list(sample.facts) == [
+        *((name, f"rules.yaml:{n}:1: wrong") for n, name in enumerate(named, 1)),
+        *(("And more", text) for text in more),
+    ]
     assert sample.reached is Severity.WARNING
 
 
