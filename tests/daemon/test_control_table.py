@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
+from typing import cast
 
 import pytest
 from structlog.testing import capture_logs
@@ -11,11 +12,13 @@ from structlog.testing import capture_logs
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Acknowledge, Request, RequestError
 from alertd.daemon import control_table as requests_module
+from alertd.daemon.control_socket import answer, encode
 from alertd.daemon.control_table import ask_daemon, serve_requests
 from alertd.daemon.store_gateway import StoreGateway
 from alertd.daemon.supervisor import Supervisor
 from alertd.errors import StoreError, UserError
 from alertd.store.opening import open_to_ask
+from alertd.store.requests import Requests
 from alertd.store.store import Store
 from alertd.store.thread import StoreThread
 from alertd.store.url import PostgresUrl, parse_database_url
@@ -135,3 +138,48 @@ async def test_requests_when_a_day_old_then_dropped_at_the_next_start(url: str, 
     postgres.run("UPDATE alertd_request SET asked_at = asked_at - interval '2 days'", database=name_of(url))
     Store.open(url, now=NOW).close()
     assert postgres.run("SELECT COUNT(*) FROM alertd_request", database=name_of(url)) == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("taken_at", "answered_at", "outcome"),
+    [
+        pytest.param(1, 2, "done", id="answered at once"),
+        pytest.param(1, 60, "done", id="taken, and answered after long"),
+        pytest.param(1, 1000, "gave no answer; see `alertd alerts` whether it was done", id="taken, never answered"),
+        pytest.param(1000, 1000, "nothing was done. Try again", id="never taken"),
+    ],
+)
+async def test_request_when_it_takes_long_then_only_what_nobody_took_is_said_to_be_not_done(
+    taken_at: int, answered_at: int, outcome: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever hears that nothing was done does it again."""
+    looks = [0]
+
+    async def carry_out(_request: Request) -> RequestOutcome:
+        return DONE
+
+    done = (await answer(encode(ACK), carry_out)).decode()
+
+    class Table:
+        """A table that the daemon looks at after some time, as counted by looks of 20 ms."""
+
+        place = "postgresql://db/alertd"
+
+        def ask(self, _name: str, _request: str) -> None:
+            pass
+
+        def answer_to(self, _name: str) -> str | None:
+            looks[0] += 1
+            return done if looks[0] >= answered_at else None
+
+        def withdraw(self, _name: str) -> bool:
+            return looks[0] < taken_at
+
+    monkeypatch.setattr(requests_module, "monotonic_s", lambda: looks[0] * 0.02)
+    monkeypatch.setattr("alertd.daemon.control_table.time.sleep", lambda _s: None)
+    table = cast("Requests", Table())
+    if outcome == "done":
+        assert ask_daemon(table, ACK, holder="web-1 (pid 7)") == "done"
+    else:
+        with pytest.raises(StoreError, match=outcome.split(".", maxsplit=1)[0]):
+            ask_daemon(table, ACK, holder="web-1 (pid 7)")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from alertd.core.reports.overview import Overview
-from alertd.daemon.poll import poll, renew_overview, run_once
+from alertd.daemon.poll import poll, renew_overview, run_cycle, run_once
 from alertd.errors import StoreError
 from alertd.notify.base import NotSent
 from alertd.queries.cycle_report import CycleReport
@@ -79,6 +79,21 @@ async def test_once_when_a_part_fails_then_not_well_and_the_others_are_done(
         # Whatever an earlier run left half sent comes first; and nothing is left for a next poll.
         assert done == ["recovered", "read everything", "mirrored"]
         assert bool(life.sent) is (spoil is not no_receiver)
+
+
+async def test_cycle_when_it_has_decided_then_the_delivery_is_woken_for_what_is_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The delivery sleeps until something is due, which may be a minute or an hour away."""
+    clock = VirtualClock()
+    async with living(tmp_path, clock, billing=billing(clock)) as life:
+        woken = list[str]()
+        monkeypatch.setattr(life.app.delivery, "wake", lambda: woken.append("woken"))
+        await life.poll()
+        clock.pass_time(timedelta(hours=1))
+        woken.clear()
+        await run_cycle(life.app, life.app.time.now(), clock=life.app.time.now)
+        assert woken == ["woken"]
 
 
 async def test_poll_when_another_is_planned_then_that_is_kept_with_the_clock(

@@ -150,6 +150,17 @@ async def test_date_when_it_cannot_be_read_then_it_is_heard_that_there_is_none(
     assert found == [heard]
 
 
+@pytest.mark.parametrize("status", [301, 400, 401, 404, 500])
+async def test_date_when_the_answer_is_a_refusal_then_heard_all_the_same(api: Api, status: int) -> None:
+    """A key that is refused says what time it is, and a wrong clock must not wait for a right key."""
+    api.script = [answer({"reason": "X"}, status=status, Date="Tue, 10 Mar 2026 09:00:00 GMT")]
+    found: set[datetime | None] = set()
+    async with connect(api, hear=lambda at, _: found.add(at)) as client:
+        with pytest.raises(ApiError):
+            await client.read_bills("gpu", DAY)
+    assert found == {datetime(2026, 3, 10, 9, tzinfo=UTC)}
+
+
 async def test_bills_when_the_answer_is_large_and_gzipped_then_all_rows_are_read(api: Api) -> None:
     """Large answers are decoded in a thread while they arrive."""
     body = json.dumps({"bills": [row(MIDNIGHT + n % 24, ownerID=f"gpu-{n}") for n in range(30_000)]}).encode()

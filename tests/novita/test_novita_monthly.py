@@ -10,6 +10,7 @@ from alertd.novita.monthly import decode_monthly_bills
 from alertd.novita.shape import UnexpectedShape
 
 USD = 10**10
+LONG_LINK = "https://example.com/" + "i" * (2000 - 20)
 BILL: dict[str, Any] = {
     "billId": "b-12",
     "userId": "u",
@@ -81,6 +82,8 @@ def test_monthly_amount_when_decimal_twin_then_it_wins(field: str, attribute: st
         pytest.param({"billId": 77}, {"bill_id": "77"}, id="id as number"),
         pytest.param({"billingMonth": None}, {"month": "2025-12"}, id="month from the start"),
         pytest.param({"billingMonth": "2025-11-01"}, {"month": "2025-11"}, id="month with a day"),
+        pytest.param({"invoiceUrl": LONG_LINK}, {"invoice_url": LONG_LINK}, id="link as long as is shown"),
+        pytest.param({"invoiceUrl": f"{LONG_LINK}x"}, {"invoice_url": ""}, id="link a letter longer"),
         pytest.param({"invoiceUrl": "javascript:alert(1)"}, {"invoice_url": ""}, id="link that runs"),
         pytest.param({"invoiceUrl": "https://a/\nb"}, {"invoice_url": ""}, id="link with a line break"),
         pytest.param({"invoiceUrl": "https://novita.ai@evil.example/i"}, {"invoice_url": ""}, id="link with a login"),

@@ -106,6 +106,15 @@ def test_refusal_when_it_asks_to_wait_then_the_wait_is_kept_and_said() -> None:
         pytest.param(b'{"message": "", "error": "second"}', "second", id="an empty message says nothing"),
         pytest.param(b'{"error": "second"}', "second", id="an error alone"),
         pytest.param(b'{"detail": "third"}', "", id="neither"),
+        pytest.param(b"<h1>502 Bad Gateway</h1>\n<hr>nginx", "502 Bad Gateway nginx", id="a proxy's page"),
+        pytest.param(
+            b"<STYLE type='a'>\n b { color: red }\n</STYLE >Sorry<script>\nvar a = '<b>';\n</script\n>!",
+            "Sorry !",
+            id="a page with styles and scripts over several lines, which say nothing",
+        ),
+        pytest.param(b"<p\nclass='x'>one<br\n/>two", "one two", id="tags over several lines"),
+        pytest.param(b"\xff\xfe bad \n\n gateway", "\ufffd\ufffd bad gateway", id="no UTF-8"),
+        pytest.param(b"", "", id="nothing"),
     ],
 )
 def test_refusal_when_read_then_the_message_comes_first(body: bytes, message: str) -> None:

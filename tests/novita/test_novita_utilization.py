@@ -41,6 +41,12 @@ def read(body: bytes) -> tuple[Sample, ...]:
         pytest.param(
             answer({"avg": points(0.5)}, cpuUtilization=points(1.2)), [5_000], id="percent, which the CPU gives away"
         ),
+        pytest.param(answer({"avg": points(0.5)}, memUtilization=points(1.2)), [5_000], id="or the memory"),
+        pytest.param(answer({"avg": points(0.5)}, rootDiskUtilization=points(0.1, 1.2)), [5_000], id="or the disk"),
+        pytest.param(
+            answer({"avg": points(0.5)}, gpuMemUtilization={"avg": points(1.2)}), [5_000], id="or the GPU's memory"
+        ),
+        pytest.param(answer({"avg": points(0.5)}, cpuUtilization=points(1)), [500_000], id="none of them above one"),
         pytest.param(answer({"avg": points(1)}), [1_000_000], id="one is a whole share"),
         pytest.param(answer({"avg": points(None, "x", {}, 40)}), [400_000], id="gaps and nonsense"),
         pytest.param(answer({"avg": points(-1, 101, "NaN", "Infinity", 3)}), [30_000], id="no utilisation at all"),

@@ -28,6 +28,7 @@ from alertd.queries.snapshot import read_past, read_snapshot
 from alertd.queries.status import read_status
 from alertd.rules_file.model import Account, LoadedRules
 from alertd.settings.model import load_settings
+from alertd.store.meta import Meta
 from alertd.store.store import Store
 from alertd.store.thread import StoreThread
 from tests.core.builders import HOUR, NOW, RUNNING, SETTLE, WARNING, Row, bill_rows, monthly_bill, row, usd
@@ -130,6 +131,18 @@ async def command(thread: StoreThread, *accounts: str) -> Facts:
     rules = rules_of(*accounts)
     watched = build_watched(rules, load_settings())
     return (await thread.call(lambda s: read_snapshot(s, watched, owners=rules.owners, now=NOW))).facts
+
+
+async def test_command_when_no_read_was_ever_recorded_then_what_is_stored_counts_and_the_rest_is_not_lacking(
+    thread: StoreThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backfill leaves bills of what the account has, and says nothing of what it was refused."""
+    await poll(thread, Source("prod", [row(RUNNING - 5, "7", account="prod")]))
+    recorded = await command(thread, "prod", "dev")
+    assert {account for account, _ in recorded.data.books} == {"prod", "dev"}, "an account that was not read yet"
+    monkeypatch.setattr(Meta, "last_read", None)
+    never = await command(thread, "prod", "dev")
+    assert {account for account, _ in never.data.books} == {"prod"}
 
 
 def plainly(facts: Facts) -> dict[str, object]:

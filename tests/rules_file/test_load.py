@@ -18,8 +18,9 @@ from alertd.core.money import UNITS_PER_USD
 from alertd.core.rules.monthly_bill import MonthlyBillRule
 from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.severity import Severity
-from alertd.errors import RulesError, UserError
+from alertd.errors import Problem, RulesError, UserError
 from alertd.rules_file import receivers, schema
+from alertd.rules_file.entry import Findings
 from alertd.rules_file.load import load_rules
 from alertd.rules_file.model import LoadedRules, Place
 from alertd.rules_file.schema import rules_schema
@@ -476,3 +477,44 @@ def test_rule_when_one_key_is_wrong_then_its_other_mistakes_are_notified_too(tmp
         'unknown receiver "x"',
         'summary: line 1 of the template: unknown variable "nothing"',
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("receivers: [{name: 'a b', type: console, fallback: 3}]", id="a receiver's own keys"),
+        pytest.param("receivers: [{name: a, type: webhook, url: x, pace: x, quiet_hours: 5}]", id="both kinds of keys"),
+        pytest.param("accounts: [{name: '', base_url: 5, api_key_env: 7}]", id="an account"),
+        pytest.param("owners: [{match: {}, name: {}, team: [x]}]", id="an owner"),
+        pytest.param("rules: [{name: 5, type: rolling_spend, window: x, thresholds: {warning: x}}]", id="a rule"),
+        pytest.param("rules: [{name: a, type: budget, period: x, amount: x, thresholds: {x: 5}}]", id="a budget"),
+        pytest.param("routes: [{match: 5, notify: [nobody], continue: x}]", id="a route"),
+        pytest.param("inhibitions: [{when: 5, mute: 5}]", id="an inhibition"),
+        pytest.param("reports: [{name: a, schedule: x, window: x, notify: [nobody]}]", id="a report"),
+        pytest.param("planned: [{amount: x, from: x, to: x}]", id="planned spend"),
+        pytest.param("defaults: {notify: 5, timezone: Nowhere, repeat_interval: x}", id="the defaults"),
+        pytest.param("rulez: []\nreceiverz: []", id="keys of the file"),
+    ],
+)
+def test_mistakes_when_an_entry_has_several_then_all_of_them_are_found_in_one_run(tmp_path: Path, text: str) -> None:
+    """Whoever fixes one and runs again, only to hear of the next, stops running it."""
+    places = {problem.split(" ")[0] for problem in problems_of(tmp_path, text)}
+    assert len(places) > 1, problems_of(tmp_path, text)
+
+
+@pytest.mark.parametrize("length", [399, 400, 401, 5000])
+def test_problem_when_its_text_is_long_then_cut_with_a_mark_and_else_whole(tmp_path: Path, length: int) -> None:
+    """A type of a plugin may say anything of a value."""
+    findings = Findings()
+    findings.add(Problem(str(tmp_path), 1, 1, "x" * length))
+    assert findings.problems[0].text == ("x" * length if length <= 400 else f"{'x' * 400}…")
+
+
+def test_action_when_a_rule_is_about_keys_and_groups_by_none_then_one_mistake_is_named(tmp_path: Path) -> None:
+    """The first thing to change: a second sentence about the same key would ask for what then is wrong."""
+    stop = "{name: stop, type: stop_instance, accounts: {default: {api_key_env: K}}, approvers: [U04ABCDEF]}"
+    rule = "{name: a, type: rolling_spend, view: api_key, window: 24h, thresholds: {warning: 5}, actions: [stop]"
+    (found,) = problems_of(tmp_path, f"actions: [{stop}]\nrules:\n  - {rule}}}\n")
+    assert "this rule's alerts are not about one owner each; write group_by: [owner]" in found
+    (found,) = problems_of(tmp_path, f"actions: [{stop}]\nrules:\n  - {rule}, group_by: [owner]}}\n")
+    assert "the owners of view api_key are keys, and no action stops those" in found

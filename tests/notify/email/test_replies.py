@@ -5,7 +5,7 @@ import pytest
 from alertd.notify.base import ConfigurationRefused, ContentRefused, NotSent, Outcome, Unknown
 from alertd.notify.email.replies import Parties, Stage, outcome_of_reply
 from alertd.notify.email.smtp import SmtpAccount
-from alertd.outgoing.connections import Outgoing
+from alertd.settings.outgoing.connections import Outgoing
 from tests.mail_double import scripted_server
 
 PARTIES = Parties(sender="alertd@example.com", recipient="ops@example.net", greeting="host.example.com")

@@ -57,6 +57,7 @@ def test_button_when_offered_then_asks_before_it_counts_and_fits_slack() -> None
     assert "\u202e" not in asked["title"]["text"]
     assert asked["text"]["text"].startswith("It is one H100 and costs $7.30 an hour. Its disk is still billed.")
     assert len(asked["text"]["text"]) <= 300
+    assert (asked["confirm"]["text"], asked["deny"]["text"], asked["style"]) == ("Stop it", "Keep it running", "danger")
     assert violations(blocks(message, "key", has_buttons=True)) == []
 
 

@@ -1,5 +1,6 @@
 """The Slack notifier against a Slack on loopback: threads, lookups, configuration and what to do about refusals."""
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -12,7 +13,16 @@ from pydantic import ValidationError
 
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.severity import Severity
-from alertd.notify.base import CannotLook, ConfigurationRefused, ContentRefused, Delivered, NotFound, ReceiverError
+from alertd.notify.base import (
+    CannotLook,
+    ConfigurationRefused,
+    ContentRefused,
+    Delivered,
+    NotFound,
+    Outcome,
+    ReceiverError,
+    Unknown,
+)
 from alertd.notify.slack.notifier import SlackConfig, SlackNotifier, thread_of
 from tests.builders import KEY, FakeContext, envelope, firing_message, resolved_message
 from tests.doubles import BOT_TOKEN, EPOCH, Fault, SlackDouble, refusal
@@ -263,6 +273,41 @@ async def test_incoming_webhook_then_posts_blocks_and_has_nothing_to_look_up(sla
     assert "thread_ts" not in post
     assert post["blocks"][0]["block_id"] == f"alertd-{KEY}"
     assert isinstance(await notifier.find(KEY, recipient="", since=SINCE), CannotLook)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "words"),
+    [
+        pytest.param(b"", Unknown, "Slack's answer was lost", id="none at all"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\no", Unknown, "Slack's answer was lost", id="cut 200"
+        ),
+        pytest.param(
+            b"HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\nno_",
+            ConfigurationRefused,
+            "answered 404",
+            id="404",
+        ),
+        pytest.param(b"HTTP/1.1 503 Busy\r\nContent-Length: 9\r\n\r\n", Unknown, "answered 503", id="503"),
+    ],
+)
+async def test_incoming_webhook_when_its_answer_is_cut_then_its_status_counts_unless_it_may_be_a_refusal_in_words(
+    answer: bytes, kind: type[Outcome], words: str
+) -> None:
+    """Slack says in the text of a 200 whether it took the message; any other status says enough."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        context = FakeContext(environment={"HOOK": f"http://127.0.0.1:{port}/services/T0/B0/x"})
+        outcome = await SlackNotifier("finops", SlackConfig(webhook_url_env="HOOK"), context).send(envelope())
+    assert isinstance(outcome, kind)
+    assert words in getattr(outcome, "reason", "")
 
 
 async def test_incoming_webhook_when_plain_then_posts_text_only(slack: SlackDouble) -> None:
