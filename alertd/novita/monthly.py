@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from alertd.core.http_url import is_link
+from alertd.core.http_url import has_login, is_link, split_http_url
 from alertd.core.money import Usd
 from alertd.core.spend.bill import BillStatus, MonthlyBill
 from alertd.novita.amounts import INTEGERS_PER_USD, read_usd
@@ -144,8 +144,9 @@ def _status(text: str) -> str:
 
 
 def _link(text: str) -> str:
-    """Return a link if it may be shown as one; other schemes could run code in a mail or chat client."""
-    return text if len(text) <= MAX_INVOICE_URL_CHARACTERS and is_link(text) else ""
+    """Return a link if it may be shown as one; a login in it would make another host look like the API's."""
+    parts = split_http_url(text) if len(text) <= MAX_INVOICE_URL_CHARACTERS and is_link(text) else None
+    return text if parts is not None and not has_login(parts) else ""
 
 
 def _refuse_twins(bills: list[MonthlyBill]) -> None:
