@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from alertd.demo.pressed import carry_out
-
 from alertd.core.alerts.requests import Acknowledge
 from alertd.core.hand_clock import HandClock
 from alertd.daemon.poll import poll
+from alertd.demo.demo import carry_out
 from tests.daemon.clock_life import living
 from tests.daemon.test_clock_life import billing
 from tests.virtual_clock import VirtualClock
