@@ -1,19 +1,19 @@
 """
 The three amounts of a row: decimals before integers, missing ones derived, all exact.
 
-Decides which of a row's six fields are used. Reads a whole chunk at once if its rows are alike, as they
-nearly always are, else row by row; both ways give the same money.
+Decides which of a row's six fields are used. Thousands of rows are read at once if they are alike, as they nearly
+always are, else row by row; both ways give the same money.
 """
 
+from array import array
 from collections.abc import Callable, Sequence
 from itertools import chain
 from operator import attrgetter
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alertd.core.dataclass import dataclass
 from alertd.core.money import SCALE_DIGITS, UNITS_PER_USD, Usd, decimal_text, parse_exact
 from alertd.novita.shape import Scalar, UnexpectedShape, is_absent, shown
 from alertd.novita.wire import Row
@@ -26,37 +26,97 @@ LARGEST_ROW = 10_000_000 * UNITS_PER_USD
 
 _Three: TypeAlias = tuple[Scalar, Scalar, Scalar]
 _POINT, _COMMA, _MINUS = b".,-"
-_IS_PLAIN = np.isin(np.arange(256), list(b"0123456789.,-"))
 _POWERS = 10 ** np.arange(SCALE_DIGITS + 1)
-_NOTHING = (None, None, None)
+_NOTHING = "None,None,None,"
+_GATHERED_ROWS = 2048
+"""Rows read at once: enough that an operation on all of them costs little for each, and few enough for the cache."""
 _MOST_DIGITS = 18
 """Numbers with up to this many digits always fit 64 bits."""
 _DECIMALS: Callable[[Row], _Three] = attrgetter("amount_usd", "voucher_usd", "pay_usd")
 _INTEGERS: Callable[[Row], _Three] = attrgetter("amount", "voucher", "pay")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Amounts:
-    """The amounts of a chunk's rows as columns, in 1e-10 USD; `rounded` is the number of rows that lost digits."""
-
-    amount: NDArray[np.int64]
-    voucher: NDArray[np.int64]
-    pay: NDArray[np.int64]
-    rounded: int = 0
-
-
-def read_amounts(rows: Sequence[Row], *, first: int) -> Amounts:
+class AmountColumns:
     """
-    Read the amounts of a chunk.
+    The amounts of one answer's rows in 1e-10 USD; plain ones are gathered as text, and read by the thousand.
 
-    Args:
-        rows: In order.
-        first: The index of the first row in the whole answer, for errors.
-
-    Raises:
-        UnexpectedShape: A row has no amount, a field that is not a number, or more than `LARGEST_ROW`.
+    Gathered is what has all three decimals, or none of them and all three integers; whatever else a chunk of rows has
+    is read at once, text by text or row by row.
     """
-    return (_read_alike(rows) if rows else None) or _read_each(rows, first)
+
+    def __init__(self) -> None:
+        self.amount = array("q")
+        self.voucher = array("q")
+        self.pay = array("q")
+        self.rounded = 0
+        """How many rows lost digits."""
+        self._texts: list[str] = []
+        self._gathered = 0
+        self._per_usd = 1
+
+    def __len__(self) -> int:
+        return len(self.amount) + self._gathered
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """
+        Append the amounts of the next rows.
+
+        Raises:
+            UnexpectedShape: A row, or one gathered before, has no amount, a field that is not a number, or more than
+                `LARGEST_ROW`.
+        """
+        # Each amount ends with a comma. An absent one reads `None`, whose letters no plain amount has.
+        text, per_usd = "".join([f"{row.amount_usd},{row.voucher_usd},{row.pay_usd}," for row in rows]), 1
+        if text.startswith(_NOTHING) and text == _NOTHING * len(rows):
+            text = "".join([f"{row.amount},{row.voucher},{row.pay}," for row in rows])
+            per_usd = INTEGERS_PER_USD
+        is_plain = _is_plain(text, 3 * len(rows))
+        if self._gathered and (per_usd != self._per_usd or not is_plain):
+            self.flush()
+        if is_plain:
+            self._texts.append(text)
+            self._gathered += len(rows)
+            self._per_usd = per_usd
+            if self._gathered >= _GATHERED_ROWS:
+                self.flush()
+        elif rows:
+            self._read_odd(rows)
+
+    def flush(self) -> None:
+        """
+        Read what was gathered.
+
+        Raises:
+            UnexpectedShape: As `add`.
+        """
+        text, count, self._gathered = "".join(self._texts), self._gathered, 0
+        self._texts.clear()
+        read = _read_plain(text.encode(), SCALE_DIGITS - len(str(self._per_usd)) + 1) if count else None
+        if read is not None:
+            self.extend(read[::3], read[1::3], read[2::3])
+        elif count:
+            texts = text.split(",")
+            names = ("amount_usd", "voucher_usd", "pay_usd") if self._per_usd == 1 else ("amount", "voucher", "pay")
+            threes = zip(texts[:-1:3], texts[1::3], texts[2::3], strict=True)
+            self._read_odd([Row(**dict(zip(names, three, strict=True))) for three in threes])
+
+    def extend(self, amount: NDArray[np.int64], voucher: NDArray[np.int64], pay: NDArray[np.int64]) -> None:
+        """Append amounts; nothing is gathered meanwhile."""
+        self.amount.frombytes(amount.tobytes())
+        self.voucher.frombytes(voucher.tobytes())
+        self.pay.frombytes(pay.tobytes())
+
+    def _read_odd(self, rows: Sequence[Row]) -> None:
+        texts, per_usd = list(chain.from_iterable(map(_DECIMALS, rows))), 1
+        if texts.count(None) == len(texts):
+            texts, per_usd = list(chain.from_iterable(map(_INTEGERS, rows))), INTEGERS_PER_USD
+        read = _read_texts(texts, per_usd)
+        if read is None:
+            each = [amounts_of(row, f"bills[{index}]") for index, row in enumerate(rows, start=len(self.amount))]
+            read = [amount for *three, _ in each for amount in three], sum(rounded for *_, rounded in each)
+        amounts, rounded = read
+        self.extend(*np.array(amounts, np.int64).reshape(-1, 3).T)
+        self.rounded += rounded
 
 
 def amounts_of(row: Row, where: str) -> tuple[Usd, Usd, Usd, bool]:
@@ -120,86 +180,77 @@ def read_usd(value: Scalar, where: str, *, per_usd: int = 1) -> tuple[Usd | None
     raise UnexpectedShape(f"{where}: {shown(value)} {problem}")
 
 
-def _read_alike(rows: Sequence[Row]) -> Amounts | None:
-    """Read a chunk in which all rows have the three decimals, or only the three integers; None for other chunks."""
-    rows_of_three, per_usd = list(map(_DECIMALS, rows)), 1
-    if set(rows_of_three[:1]) == {_NOTHING} == set(rows_of_three):
-        rows_of_three, per_usd = list(map(_INTEGERS, rows)), INTEGERS_PER_USD
-    texts = list(chain.from_iterable(rows_of_three))
-    return _read_plain(texts, SCALE_DIGITS - len(str(per_usd)) + 1) or _read_texts(texts, per_usd)
-
-
-def _read_plain(texts: Sequence[Scalar], digits: int) -> Amounts | None:
+def _is_plain(text: str, count: int) -> bool:
     """
-    Read texts like `123.45`, all at once; None if any has another form or more digits than 64 bits hold.
+    Return whether a text has only amounts of digits, points and minuses, none of them empty.
 
     Args:
-        texts: Three amounts for each row.
-        digits: How many decimal places the unit of 1e-10 USD has in these texts.
+        text: The amounts, a comma after each.
+        count: How many there are; more commas are part of an amount, which is not plain then.
     """
     try:
-        joined = ",".join([*cast("Sequence[str]", texts), ""])
-        letters = np.frombuffer(joined.encode("ascii"), np.uint8)
-    except (TypeError, UnicodeEncodeError):
-        return None
-    ends = np.flatnonzero(letters == _COMMA)
-    if len(ends) != len(texts) or not _IS_PLAIN[letters].all():
-        return None
-    starts = np.concatenate(([0], ends[:-1] + 1))
-    is_negative = letters[starts] == _MINUS
-    # One point in each text, or none at all, as is usual: then the n-th point belongs to the n-th text.
-    points = np.flatnonzero(letters == _POINT) if "." in joined else ends
-    if len(points) != len(ends) or joined.count("-") != int(is_negative.sum()):
-        return None
-    fraction, whole = np.maximum(ends - points - 1, 0), points - starts - is_negative
-    is_written = (points <= ends).all() and whole.min() >= 0 and (whole + fraction).min() >= 1
-    if not is_written or fraction.max() > digits or whole.max() > _MOST_DIGITS - digits:
-        return None
-    read = np.fromstring(joined.replace(".", ""), np.int64, sep=",") * _POWERS[digits - fraction]
-    if len(read) != len(texts) or np.abs(read).max() > LARGEST_ROW:
-        return None
-    amount, voucher, pay = read.reshape(-1, 3).T
-    return Amounts(amount=amount, voucher=voucher, pay=pay)
+        data = text.encode("ascii")
+    except UnicodeEncodeError:
+        return False
+    return data.translate(None, b"0123456789.-") == b"," * count and not data.startswith(b",") and b",," not in data
 
 
-def _read_texts(texts: Sequence[Scalar], per_usd: int) -> Amounts | None:
-    """Read texts in any spelling, each once; None if one of them is not an amount."""
-    read = _read_any(set(texts), per_usd)
-    if read is None:
+def _read_plain(data: bytes, digits: int) -> NDArray[np.int64] | None:
+    """
+    Read amounts like `123.45`, all at once; None if any has another form or more digits than 64 bits hold.
+
+    Args:
+        data: The amounts, a comma after each; they are plain.
+        digits: How many decimal places the unit of 1e-10 USD has in them.
+    """
+    letters = np.frombuffer(data, np.uint8)
+    ends, found = np.flatnonzero(letters == _COMMA), np.flatnonzero(letters == _POINT)
+    starts = np.zeros_like(ends)
+    np.add(ends[:-1], 1, out=starts[1:])
+    points = found
+    if len(found) != len(ends) or (found < starts).any() or (found > ends).any():
+        # As is usual, each has its point. Where one has none, it would stand at the end.
+        points, owners = ends.copy(), np.searchsorted(ends, found)
+        if (owners[1:] == owners[:-1]).any():
+            return None
+        points[owners] = found
+    fraction, whole = np.maximum(ends - points - 1, 0), points - starts
+    is_credit: NDArray[np.bool_] | None = None
+    if b"-" in data:
+        is_credit = letters[starts] == _MINUS
+        if data.count(b"-") != np.count_nonzero(is_credit):
+            return None
+        whole -= is_credit
+    if fraction.max() > digits or whole.max() > _MOST_DIGITS - digits or (whole + fraction).min() < 1:
         return None
-    usd, finer = read
-    if max(map(abs, usd.values()), default=0) > LARGEST_ROW:
+    read: NDArray[np.int64] = np.fromstring(data.translate(None, b".").decode(), np.int64, sep=",")
+    read *= _POWERS[digits - fraction]
+    if read.max() > LARGEST_ROW or (is_credit is not None and read.min() < -LARGEST_ROW):
         return None
-    amount, voucher, pay = np.array([usd[text] for text in texts], np.int64).reshape(-1, 3).T
-    lost = np.array([text in finer for text in texts], np.bool_).reshape(-1, 3).any(axis=1) if finer else ()
-    return Amounts(amount=amount, voucher=voucher, pay=pay, rounded=int(np.count_nonzero(lost)))
+    return read
 
 
-_Read: TypeAlias = tuple[dict[Scalar, int], frozenset[Scalar]]
-"""Amounts by text, and the texts that lost digits."""
+def _read_texts(texts: Sequence[Scalar], per_usd: int) -> tuple[list[int], int] | None:
+    """
+    Read amounts in any spelling, three for each row, and each spelling once; None if one is absent or wrong.
 
-
-def _read_any(texts: set[Scalar], per_usd: int) -> _Read | None:
-    """Read texts in any spelling; None if one of them is not an amount, so that the caller names its row."""
+    Returns:
+        The amounts, and how many rows lost digits.
+    """
     usd: dict[Scalar, int] = {}
     finer: set[Scalar] = set()
-    for text in texts:
+    for text in set(texts):
         try:
             amount, rounded = read_usd(text, "", per_usd=per_usd)
         except UnexpectedShape:
             return None
-        if amount is None:
+        if amount is None or abs(amount) > LARGEST_ROW:
             return None
         usd[text] = amount
         if rounded:
             finer.add(text)
-    return usd, frozenset(finer)
-
-
-def _read_each(rows: Sequence[Row], first: int) -> Amounts:
-    read = [amounts_of(row, f"bills[{index}]") for index, row in enumerate(rows, start=first)]
-    amount, voucher, pay = np.array([three for *three, _ in read], np.int64).reshape(-1, 3).T
-    return Amounts(amount=amount, voucher=voucher, pay=pay, rounded=sum(rounded for *_, rounded in read))
+    threes = zip(texts[::3], texts[1::3], texts[2::3], strict=True)
+    return [usd[text] for text in texts], sum(not finer.isdisjoint(three) for three in threes) if finer else 0
 
 
 def _complete(amount: int | None, voucher: int | None, pay: int | None) -> tuple[int | None, int | None, int | None]:

@@ -37,7 +37,7 @@ from alertd.novita.resources import ENDPOINTS, INSTANCES, decode_endpoints, deco
 from alertd.novita.resources import PAGE_SIZE as RESOURCE_PAGE_SIZE
 from alertd.novita.stream import BillStream
 from alertd.novita.subscriptions import decode_terms
-from alertd.novita.transport import ApiRequest, Transport, decode_apart
+from alertd.novita.transport import ApiRequest, Transport
 from alertd.novita.utilization import METRICS, decode_metrics, samples_of
 
 BILL_LIST = "/openapi/v1/billing/bill/list"
@@ -288,7 +288,6 @@ class NovitaClient:
         bounds = self._transport.bounds
 
         async def read(pieces: AsyncIterator[bytes], deadline: asyncio.Timeout) -> Columns:
-            # New columns for each attempt: the thread of a cancelled one may still be adding to the old.
             columns = new()
             stream = BillStream(columns)
             size, stream_until = 0, asyncio.get_running_loop().time() + bounds.stream_s
@@ -297,8 +296,11 @@ class NovitaClient:
                     deadline.reschedule(stream_until)
                 stream.push(data)
                 if stream.is_due:
-                    await asyncio.to_thread(stream.decode)
-            await decode_apart(stream.finish, stream.pending_bytes)
+                    # Here, a millisecond at a time, as threads would only wait for each other; and one answer after
+                    # another, so that between two of them the loop does everything else.
+                    async with self._transport.turns.decoding:
+                        stream.decode()
+            stream.finish()
             return columns
 
         return await self._transport.ask(request, read, limit=bounds.bill_list_bytes)

@@ -34,8 +34,8 @@ class KeyColumns(BillColumns):
         """
         super().add(rows)
         newest: dict[tuple[Scalar, bytes, bytes], int] = {}
-        hours = self._hour[len(self) - len(rows) :]
-        for row, hour in zip(cast("Sequence[KeyRow]", rows), hours, strict=True):
+        for row in cast("Sequence[KeyRow]", rows):
+            hour = self.hour_of(row)
             place = (row.owner_id, bytes(row.key_name), bytes(row.key_mask))
             newest[place] = max(hour, newest.get(place, hour))
         for (owner, name, mask), hour in sorted(newest.items(), key=lambda found: found[1]):

@@ -15,9 +15,9 @@ from alertd.novita.shape import UnexpectedShape, check_envelope, decode_object, 
 from alertd.novita.wire import Row, decode_rows
 
 CHUNK_BYTES = 1 << 20
-"""Bytes gathered before decoding, and the most that one row may have: 2,000 times a usual one."""
+"""The most bytes that one row may have: 2,000 times a usual one."""
 
-WINDOW_BYTES = 1 << 17
+WINDOW_BYTES = 1 << 16
 """Bytes decoded at a time: rows of more would leave the processor's cache before they are packed."""
 
 MAX_ENVELOPE_BYTES = 1 << 20
@@ -48,7 +48,7 @@ class BillStream:
     """
     The decoder of one answer: push bytes, decode when due, finish once.
 
-    `decode` and `finish` may run in a thread, one at a time. After an error it cannot be used any more.
+    After an error it cannot be used any more.
     """
 
     def __init__(self, columns: BillColumns) -> None:
@@ -59,14 +59,9 @@ class BillStream:
         self._after_comma = False
 
     @property
-    def pending_bytes(self) -> int:
-        """Bytes pushed and not yet decoded."""
-        return len(self._buffer)
-
-    @property
     def is_due(self) -> bool:
         """Whether enough has arrived to decode a part of it."""
-        return len(self._buffer) > CHUNK_BYTES
+        return len(self._buffer) > WINDOW_BYTES
 
     def push(self, data: bytes) -> None:
         """Add the next bytes of the body, wherever they are cut."""
@@ -81,8 +76,7 @@ class BillStream:
         """
         while len(self._buffer) > WINDOW_BYTES and self._advance():
             pass
-        if self.is_due:
-            raise UnexpectedShape(self._excess())
+        self._require_bounded()
 
     def finish(self) -> BillColumns:
         """
@@ -93,8 +87,7 @@ class BillStream:
         """
         while self._advance():
             pass
-        if self.is_due or len(self._head) + len(self._buffer) > MAX_ENVELOPE_BYTES:
-            raise UnexpectedShape(self._excess())
+        self._require_bounded(len(self._head))
         match self._place:
             case _Place.HEAD:
                 self._finish_without_rows()
@@ -102,12 +95,16 @@ class BillStream:
                 self._finish_with_rows()
             case _:
                 raise UnexpectedShape(f"the answer is cut off after {len(self._columns)} rows")
+        self._columns.finish()
         return self._columns
 
-    def _excess(self) -> str:
-        if self._place is _Place.BEFORE_ROW:
-            return f"bills[{len(self._columns)}]: a row larger than {CHUNK_BYTES >> 20} MiB"
-        return f"more than {MAX_ENVELOPE_BYTES >> 20} MiB beside the rows"
+    def _require_bounded(self, before: int = 0) -> None:
+        if len(self._buffer) > CHUNK_BYTES or before + len(self._buffer) > MAX_ENVELOPE_BYTES:
+            raise UnexpectedShape(
+                f"bills[{len(self._columns)}]: a row larger than {CHUNK_BYTES >> 20} MiB"
+                if self._place is _Place.BEFORE_ROW
+                else f"more than {MAX_ENVELOPE_BYTES >> 20} MiB beside the rows"
+            )
 
     def _finish_without_rows(self) -> None:
         envelope = decode_object(bytes(self._buffer))

@@ -139,8 +139,8 @@ class Transport:
         self._unanswered = Unanswered(elapsed)
         self._slots = asyncio.Semaphore(CONCURRENT_REQUESTS)
         outgoing = outgoing or Outgoing()
-        self._turns = outgoing.turns
-        self._rank = self._turns.join()
+        self.turns = outgoing.turns
+        self._rank = self.turns.join()
         self._beside_slots = asyncio.Semaphore(BESIDE_REQUESTS)
         self._http = outgoing.http_client(
             self.base_url,
@@ -304,7 +304,7 @@ class Transport:
         read: Callable[[AsyncIterator[bytes], asyncio.Timeout], Awaitable[Result]],
         limit: int,
     ) -> Result:
-        turn = Turn(self._turns, self._rank)
+        turn = Turn(self.turns, self._rank)
         try:
             async with self._slots, turn, asyncio.timeout(self.bounds.answer_s) as deadline:
                 if self._unanswered.lasts:

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from alertd.novita import amounts
-from alertd.novita.amounts import LARGEST_ROW, amounts_of, read_amounts
+from alertd.novita.amounts import LARGEST_ROW, AmountColumns, amounts_of
 from alertd.novita.shape import UnexpectedShape
 from alertd.novita.wire import Row
 from tests.examples import examples
@@ -63,6 +63,28 @@ def _outcome(read: Callable[[], list[tuple[int, ...]]]) -> object:
         return str(error)
 
 
+def _read(*chunks: list[Row]) -> AmountColumns:
+    columns = AmountColumns()
+    for rows in chunks:
+        columns.add(rows)
+    columns.flush()
+    return columns
+
+
+def _threes(columns: AmountColumns) -> list[tuple[int, ...]]:
+    threes = zip(columns.amount, columns.voucher, columns.pay, strict=True)
+    return [(columns.rounded, 0, 0), *threes]
+
+
+def _threes_of(row: Row, number: int) -> list[tuple[int, ...]]:
+    return [amounts_of(row, f"bills[{number}]")]
+
+
+def _one_by_one(rows: list[Row]) -> list[tuple[int, ...]]:
+    each = [amounts_of(row, f"bills[{number}]") for number, row in enumerate(rows)]
+    return [(sum(rounded for *_, rounded in each), 0, 0), *(tuple(three) for *three, _ in each)]
+
+
 @pytest.mark.parametrize("row_of", [_decimals, _integers])
 @given(texts=chunks)
 @example(texts=[("10000000.0000000000", "0.0", "10000000.0")])
@@ -77,18 +99,37 @@ def test_chunk_when_read_at_once_then_equals_rows_read_one_by_one(
     """The quick way may refuse what it does not know; it may not read anything differently."""
     rows = list(map(row_of, texts))
 
-    def at_once() -> list[tuple[int, ...]]:
-        found = read_amounts(rows, first=0)
-        return [
-            (found.rounded, 0, 0),
-            *zip(*(c.tolist() for c in (found.amount, found.voucher, found.pay)), strict=True),
-        ]
+    assert _outcome(lambda: _threes(_read(rows))) == _outcome(lambda: _one_by_one(rows))
 
-    def one_by_one() -> list[tuple[int, ...]]:
-        each = [amounts_of(row, f"bills[{number}]") for number, row in enumerate(rows)]
-        return [(sum(rounded for *_, rounded in each), 0, 0), *(tuple(three) for *three, _ in each)]
 
-    assert _outcome(at_once) == _outcome(one_by_one)
+_field = st.one_of(st.none(), plain, fixed, odd, st.integers(-(10**20), 10**20))
+_rows = st.one_of(
+    st.builds(Row, amount_usd=fixed, voucher_usd=fixed, pay_usd=fixed),
+    st.builds(Row, amount=plain, voucher=plain, pay=plain),
+    st.builds(Row, amount=_field, voucher=_field, pay=_field, amount_usd=_field, voucher_usd=_field, pay_usd=_field),
+)
+
+
+@given(chunks=st.lists(st.lists(_rows, max_size=4), max_size=4))
+@example(
+    chunks=[
+        [Row(amount_usd="1.5", voucher_usd="0.0", pay_usd="1.5")],
+        [Row(amount="20000", voucher="0", pay="20000")],
+        [Row(amount_usd="1.00000000001", voucher_usd="0.0", pay_usd="1.0")],
+        [Row(amount_usd="", voucher_usd="0.0", pay_usd="1.0", amount="7")],
+    ]
+)
+@examples(60, thorough=5_000)
+def test_chunks_of_any_kinds_when_gathered_then_equal_rows_read_one_by_one(chunks: list[list[Row]]) -> None:
+    """What is gathered is read with, before or after rows of other kinds, and must stay in order."""
+    rows = [row for chunk in chunks for row in chunk]
+    found, wanted = _outcome(lambda: _threes(_read(*chunks))), _outcome(lambda: _one_by_one(rows))
+    if isinstance(wanted, str):
+        # Where several rows cannot be read, any of them may be named.
+        assert found in [_outcome(lambda n=n, row=row: _threes_of(row, n)) for n, row in enumerate(rows)]  # type: ignore[misc]
+        assert isinstance(found, str)
+    else:
+        assert found == wanted
 
 
 @pytest.mark.parametrize("row_of", [_decimals, _integers])
@@ -98,7 +139,5 @@ def test_chunk_of_usual_amounts_when_read_then_no_text_is_read_by_itself(
     """Reading text by text took a third of a first read."""
     monkeypatch.setattr(amounts, "read_usd", None)
     largest = "10000000.0000000000" if row_of is _decimals else "100000000000"
-    found = read_amounts(
-        [row_of(("-12.5", "0.", ".5") if row_of is _decimals else ("-1", "0", "7")), row_of((largest,) * 3)], first=0
-    )
-    assert int(found.amount[1]) == LARGEST_ROW
+    found = _read([row_of(("-12.5", "0.", "5") if row_of is _decimals else ("-1", "0", "7")), row_of((largest,) * 3)])
+    assert found.amount[1] == LARGEST_ROW

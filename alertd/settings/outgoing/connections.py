@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
     from alertd.settings.outgoing.turns import Turns
 
+_READ_BYTES = 256 * 1024
+"""
+Bytes that httpx takes from a connection at a time: all that asyncio reads at once. With httpx's own 64 KiB, handing a
+large answer on takes as long as decoding it.
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outgoing:
@@ -93,8 +99,10 @@ class Outgoing:
             url: Any URL of that host: its proxy is chosen by it.
             transport: Used instead of the network.
         """
-        import httpx  # noqa: PLC0415 -- most commands connect to nobody
+        import httpcore  # noqa: PLC0415 -- most commands connect to nobody
+        import httpx  # noqa: PLC0415
 
+        httpcore.AsyncHTTP11Connection.READ_NUM_BYTES = _READ_BYTES
         proxy = None if transport is not None else self.proxy_for(url)
         proxy_tls = self.tls if proxy is not None and proxy.is_encrypted else None
         return httpx.AsyncClient(

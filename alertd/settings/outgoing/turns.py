@@ -36,6 +36,8 @@ class Turns:
         self._free = at_once
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._ranks, self._arrivals = count(), count()
+        self.decoding = asyncio.Lock()
+        """Held while a part of an answer is decoded."""
 
     def join(self) -> int:
         """Return the rank for a new account."""

@@ -8,7 +8,7 @@ and nobody notices that the final checksum is missing. Source: RFC 1952 (members
 import zlib
 from collections.abc import Iterator
 
-PIECE_BYTES = 64 * 1024
+PIECE_BYTES = 256 * 1024
 """Bytes of the unpacked body held at a time, whatever the compression ratio."""
 _GZIP = zlib.MAX_WBITS | 16
 _BITS = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": zlib.MAX_WBITS}
