@@ -3,7 +3,12 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import TypeVar
+
     import numpy as np
+    from numpy.typing import NDArray
+
+    NumberT = TypeVar("NumberT", bound=np.number)
 else:
 
     class _Numpy:
@@ -18,4 +23,16 @@ else:
 
     np = _Numpy()
 
-__all__ = ["np"]
+__all__ = ["distinct", "np"]
+
+
+def distinct(values: "NDArray[NumberT]") -> "NDArray[NumberT]":
+    """
+    Return the values of an array, each once, in ascending order.
+
+    `np.unique` does the same, but imports `numpy.ma` to ask whether they are masked: 20 ms and a MiB.
+    """
+    found = np.sort(values, axis=None)
+    is_first = np.ones(len(found), np.bool_)
+    is_first[1:] = found[1:] != found[:-1]
+    return found[is_first]

@@ -10,9 +10,10 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import reduce
 from importlib import import_module
+
+from alertd.core.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,9 +3,10 @@
 import errno
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+from alertd.core.dataclass import dataclass
 
 LARGEST_BYTES = 64 * 1024
 """Size limit: larger than any key, token, list of URLs or `.env`, smaller than a log or a device."""

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from alertd.core import dataclass
 from alertd.core.dataclass import dataclass as lean
 from alertd.core.dataclass import replace
 
@@ -103,13 +104,94 @@ def test_class_when_only_defined_then_nothing_is_compiled(monkeypatch: pytest.Mo
     kind = _made(lean, {"frozen": True, "slots": True, "kw_only": True})
     assert compiled == []
     one = kind(name="a")
-    assert "__init__" in compiled
-    assert not {"__eq__", "__hash__", "__repr__"} & set(compiled)
+    assert compiled == []
     assert one == kind(name="a")
     assert "__eq__" in compiled
+    assert not {"__init__", "__hash__", "__repr__"} & set(compiled)
+    others = [kind(name="a", parts=[n]) for n in range(dataclass._FEW)]
+    assert "__init__" in compiled
     compiled.clear()
-    assert kind(name="b") != one
+    assert others == [one] * dataclass._FEW
+    assert [other.parts for other in others] == [[n] for n in range(dataclass._FEW)]
     assert compiled == []
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda o: "-".join(name for name, is_set in o.items() if is_set))
+@pytest.mark.parametrize("made_before", [0, dataclass._FEW + 1], ids=["at first", "after a few"])
+@pytest.mark.parametrize(
+    ("places", "values"),
+    [
+        pytest.param((), {"name": "a"}, id="defaults fill the rest"),
+        pytest.param((), {"name": "a", "size": 0, "parts": [1], "hidden": ""}, id="all by name"),
+        pytest.param(("a", 4), {}, id="by place"),
+        pytest.param(("a",), {"size": 4}, id="by place and name"),
+        pytest.param(("a",), {"name": "b"}, id="one field twice"),
+        pytest.param(("a", 1, [], "h", 5), {}, id="too many"),
+        pytest.param((), {"size": 1}, id="one is missing"),
+        pytest.param((), {"name": "a", "total": 5}, id="one that is not passed"),
+        pytest.param((), {"name": "a", "colour": "red"}, id="unknown"),
+        pytest.param((), {"name": "a", "size": None}, id="refused by the class's own check"),
+    ],
+)
+def test_object_when_made_with_or_without_compiling_then_is_the_same(
+    options: dict[str, bool], made_before: int, places: tuple[object, ...], values: dict[str, object]
+) -> None:
+    """The values of each field, and the words of each refusal."""
+
+    def outcome(maker: Maker) -> object:
+        kind = _made(maker, options)
+        for _ in range(made_before):
+            kind(name="x")
+        try:
+            return dataclasses.asdict(kind(*places, **values))
+        except TypeError as error:
+            return str(error)
+
+    assert outcome(lean) == outcome(dataclasses.dataclass)
+
+
+@pytest.mark.parametrize("maker", [lean, dataclasses.dataclass])
+def test_class_when_ordered_then_compares_as_tuples_do(maker: Maker) -> None:
+    """Ranges of hours and problems of a file are sorted."""
+
+    @maker(frozen=True, slots=True, order=True)
+    class Place:
+        """Two fields."""
+
+        line: int
+        column: int = 0
+
+    place: Any = Place
+    assert sorted([place(2), place(1, 5), place(1)]) == [place(1), place(1, 5), place(2)]
+    assert (place(1) <= place(1), place(1) < place(1), place(2) > place(1)) == (True, False, True)
+    with pytest.raises(TypeError, match="not supported between"):
+        _ = place(1) < 1
+    with pytest.raises(ValueError, match="eq must be true if order is true"):
+        maker(order=True, eq=False)(type("Odd", (), {"__annotations__": {}, "__doc__": ""}))
+
+
+@pytest.mark.parametrize("maker", [lean, dataclasses.dataclass])
+def test_field_when_declared_again_then_the_new_default_counts(maker: Maker) -> None:
+    """A rule type may do without a default of its base, or set another."""
+
+    @maker(frozen=True, kw_only=True)
+    class Base:
+        """Two defaults."""
+
+        first: int = 1
+        second: list[int] = field(default_factory=list)
+        third: int = 3
+
+    @maker(frozen=True, kw_only=True)
+    class Child(Base):
+        """One of them anew."""
+
+        third: int = 5
+
+    base: Any = Base
+    child: Any = Child
+    assert [(one.first, one.second, one.third) for one in (child(), child(second=[2]))] == [(1, [], 5), (1, [2], 5)]
+    assert (base().third, base().second is base().second) == (3, False)
 
 
 def test_object_when_pickled_then_comes_back_whole() -> None:

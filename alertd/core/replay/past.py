@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from alertd.core.arrays import np
+from alertd.core.arrays import distinct, np
 from alertd.core.dataclass import dataclass, replace
 from alertd.core.hours import HourRange, hour_of, start_of
 from alertd.core.money import Usd
@@ -94,7 +94,7 @@ class _Rows:
 
     def note(self, key: CategoryKey, hour: int, block: HourBlock) -> None:
         """Add what is filed under an hour."""
-        for span in np.unique(block.span).tolist():
+        for span in distinct(block.span).tolist():
             stream = StreamKey(*key, step_of(span))
             self._coming.append((hour + span, stream, block.series[block.span == span]))
 
@@ -196,7 +196,7 @@ class Past:
                 yield hour, block
                 continue
             yield hour, block.part(~is_late)
-            for end in np.unique(ends[is_late]).tolist():
+            for end in distinct(ends[is_late]).tolist():
                 self._coming.append((end, hour, block.part(ends == end)))
 
     def _note_credit(self, key: CategoryKey, hour: int) -> None:

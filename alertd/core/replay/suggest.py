@@ -12,7 +12,7 @@ from math import ceil
 from typing import TYPE_CHECKING, TypeAlias
 
 from alertd.core.alert import Unit
-from alertd.core.arrays import np
+from alertd.core.arrays import distinct, np
 from alertd.core.dataclass import dataclass, replace
 from alertd.core.hours import HOURS_PER_DAY, HourRange, start_of, whole_hours
 from alertd.core.money import Usd, plain, to_decimal
@@ -184,9 +184,9 @@ def _level(values: Values, share: Fraction, wanted: int, unit: Unit) -> Level | 
     # Each group that reaches a threshold begins an episode, which bounds the number of groups.
     floor = highest[order[wanted]] if len(order) > wanted else 0
     top = values[:, order[:wanted]]
-    candidates = np.unique(top[top > max(floor, 0)])[::-1]
+    candidates = distinct(top[top > max(floor, 0)])[::-1]
     if not len(candidates):
-        candidates = np.unique(highest[highest > 0])[::-1][:1]
+        candidates = distinct(highest[highest > 0])[::-1][:1]
     if not len(candidates):
         return None
     chosen = candidates[0]

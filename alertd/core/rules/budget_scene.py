@@ -7,7 +7,7 @@ from functools import cached_property
 from math import ceil
 from typing import TYPE_CHECKING, ClassVar
 
-from alertd.core.arrays import np
+from alertd.core.arrays import distinct, np
 from alertd.core.calendar import CalendarPeriod, period_before, period_of
 from alertd.core.dataclass import dataclass, replace
 from alertd.core.hours import HOURS_PER_DAY, HourRange, HourSet, whole_hours
@@ -123,7 +123,7 @@ class WatchedBudget(BudgetKeys):
         missing = stretch.missing(self.categories(stretch.data))
         unsure = hours_that_see(missing, stretch.hours, whole_hours(self.lookback()) + stretch.behind)
         unsure |= hours_that_see(
-            HourSet.of(HourRange(start, start + 1) for start in np.unique(starts).tolist()),
+            HourSet.of(HourRange(start, start + 1) for start in distinct(starts).tolist()),
             stretch.hours,
             stretch.behind,
         )
@@ -165,7 +165,7 @@ class WatchedBudget(BudgetKeys):
         earliest = edges.earliest(unread)
         # A stream billed through a period's end has passed it, but a period begins only once something of it is billed.
         last = edges.latest - 1
-        periods = {edge: self._period_of(min(edge, last)) for edge in {edges.latest, *np.unique(earliest).tolist()}}
+        periods = {edge: self._period_of(min(edge, last)) for edge in {edges.latest, *distinct(earliest).tolist()}}
         rates = self._rate_scene(facts)
         if len({period.hours.start for period in periods.values()}) == 1:
             return [self._scene(facts, edges, periods[edges.latest], rates, members=None)]

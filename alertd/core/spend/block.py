@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from alertd.core.arrays import np
+from alertd.core.arrays import distinct, np
 from alertd.core.dataclass import dataclass, replace
 from alertd.core.money import MAX_UNITS
 
@@ -216,7 +216,7 @@ def spread(block: HourBlock, metric: str) -> "Iterator[tuple[int, NDArray[np.int
         # By far the most common case: nothing to spread.
         yield 0, block.series, amounts
         return
-    for span in np.unique(block.span).tolist():
+    for span in distinct(block.span).tolist():
         cells = block.span == span
         series = block.series[cells]
         if span == 1:

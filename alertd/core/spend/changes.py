@@ -3,7 +3,7 @@
 from collections import deque
 from typing import TYPE_CHECKING
 
-from alertd.core.arrays import np
+from alertd.core.arrays import distinct, np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,13 +18,13 @@ class Changes:
     def __init__(self) -> None:
         self.version = 0
         """Number of changes so far."""
-        self._kept: deque[tuple[int, NDArray[np.int64] | None]] = deque(maxlen=_KEPT)
+        self._kept: deque[tuple[int, NDArray[np.integer] | None]] = deque(maxlen=_KEPT)
         self._found: tuple[tuple[int, int], NDArray[np.bool_] | None] | None = None
 
     def count(self, series: "NDArray[np.integer] | None") -> None:
         """Record a change of *series*; None means all of them."""
         self.version += 1
-        self._kept.append((self.version, None if series is None else np.unique(series)))
+        self._kept.append((self.version, None if series is None else distinct(series)))
 
     def since(self, version: int, *, series: int) -> "NDArray[np.bool_] | None":
         """

@@ -5,7 +5,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Self
 
 from alertd.core.alert import Lag
-from alertd.core.arrays import np
+from alertd.core.arrays import distinct, np
 from alertd.core.dataclass import dataclass
 from alertd.core.hours import SECONDS_PER_HOUR, hour_of, start_of
 from alertd.core.labels import Labels
@@ -177,7 +177,7 @@ def _settle(
     stream_of = cells.stream[mine]
     size = int(side.series.max()) + 1
     lateness = streams.lateness_of(step, side.by_series(size), stream_of, cells.keys)
-    for number in np.unique(stream_of).tolist():
+    for number in distinct(stream_of).tolist():
         chosen = stream_of == number
         places = mine[chosen]
         key = cells.keys[number]

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING
 
-from alertd.core.arrays import np
+from alertd.core.arrays import distinct, np
 from alertd.core.dataclass import dataclass
 from alertd.core.hours import EPOCH, HOURS_PER_DAY, HourRange, hour_of
 from alertd.core.labels import Labels
@@ -187,7 +187,7 @@ def _two_ends(view: SpendView, moment: Moment, metric: str, edges: Edges, length
         parts = (_two_ends(view, moment, metric, edges, part) for part in (lengths[:half], lengths[half:]))
         return {length: found for part in parts for length, found in part.items()}
     starts = ends[None, :] - np.array(lengths, np.int64)[:, None]
-    hours = np.unique(np.concatenate((ends, starts.ravel())))
+    hours = distinct(np.concatenate((ends, starts.ravel())))
     totals = view.totals_at(cells, metric, hours)
     at_ends, at_starts = np.searchsorted(hours, ends), np.searchsorted(hours, starts)
     windows = totals[at_ends] - totals[at_starts]

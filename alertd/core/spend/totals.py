@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, TypeAlias
 
-from alertd.core.arrays import np
+from alertd.core.arrays import distinct, np
 from alertd.core.dataclass import dataclass
 from alertd.core.money import LARGEST_SUM
 from alertd.core.spend.block import HourBlock
@@ -111,7 +111,7 @@ class LongTotals:
         if size > len(self._column):
             more = np.full(int(size * GROWTH) - len(self._column), -1, np.int64)
             self._column = np.concatenate((self._column, more))
-        fresh = np.unique(series[self._column[series] < 0]).tolist()
+        fresh = distinct(series[self._column[series] < 0]).tolist()
         for number in fresh:
             self._column[number] = len(self._ids)
             self._ids.append(number)

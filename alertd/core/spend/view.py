@@ -8,7 +8,7 @@ It knows sums only: `ledger` decides completeness, `edges` the data edge.
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from alertd.core.arrays import np
+from alertd.core.arrays import distinct, np
 from alertd.core.hours import HourRange
 from alertd.core.labels import Labels
 from alertd.core.money import MAX_UNITS
@@ -329,11 +329,11 @@ class SpendView:
             chosen: The numbers of the requested cells; None for all.
         """
         asked = [np.asarray(each, np.int64) for each in hours]
-        distinct = np.unique(np.concatenate([each.ravel() for each in asked]))
-        totals = self.totals_at(cells, metric, distinct)
+        places = distinct(np.concatenate([each.ravel() for each in asked]))
+        totals = self.totals_at(cells, metric, places)
         totals = totals if chosen is None else totals[:, chosen]
         columns = np.arange(totals.shape[1])
-        return [totals[np.searchsorted(distinct, each), columns] for each in asked]
+        return [totals[np.searchsorted(places, each), columns] for each in asked]
 
     def _window(self, metric: str, window: HourRange) -> "NDArray[np.int64]":
         totals = self._totals.of[metric]
