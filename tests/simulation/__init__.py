@@ -3,6 +3,7 @@ Whole lives of the daemon in virtual time: its real code, a world that goes wron
 
     plan       everything that happens, as a list
     worlds     kinds of plans, one for each kind of trouble
+    chances    what chance does in them
     arranged   those in which one thing is made to meet another
     world      the billing API and its bills
     receivers  who is notified, and how they fail
@@ -20,7 +21,7 @@ Whole lives of the daemon in virtual time: its real code, a world that goes wron
 """
 
 import tests.mutants.planting  # noqa: F401 -- first of all: what it plants must not be imported before
-from tests.simulation.oracle import Violation
 from tests.simulation.run import check_plan, check_seed
+from tests.simulation.violation import Violation
 
 __all__ = ["Violation", "check_plan", "check_seed"]

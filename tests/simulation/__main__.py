@@ -13,10 +13,10 @@ if os.environ.get("PYTHONHASHSEED") != "0":
         sys.executable, [sys.executable, "-m", "tests.simulation", *sys.argv[1:]], {**os.environ, "PYTHONHASHSEED": "0"}
     )
 
-from tests.simulation.oracle import Violation
 from tests.simulation.planted import PLANTED, find_each, live
 from tests.simulation.run import run_plan
 from tests.simulation.shrink import shrink
+from tests.simulation.violation import Violation
 from tests.simulation.worlds import make_plan
 
 FIGURES_EACH = 100

@@ -45,14 +45,14 @@ from tests.simulation.world import HOST
 
 SETTLE = timedelta(hours=2)
 PACES: Mapping[str, object] = {
-    "alertd.daemon.reload._LOOK_S": 900.0,
-    "alertd.daemon.service._CLOCK_EVERY_S": 900.0,
-    "alertd.daemon.service._REPORTS_EVERY": timedelta(hours=2),
+    "alertd.daemon.reload._LOOK_S": 1800.0,
+    "alertd.daemon.service._CLOCK_EVERY_S": 1800.0,
+    "alertd.daemon.service._REPORTS_EVERY": timedelta(hours=4),
     "alertd.daemon.service.MESSAGES_KEPT": timedelta(hours=20),
-    "alertd.daemon.service.MIRROR_EVERY": timedelta(hours=2),
-    "alertd.daemon.service.ASK_EVERY_S": 1800.0,
-    "alertd.daemon.watchdog.ASK_EVERY_S": 1200.0,
-    "alertd.daemon.actions.IDLE_S": 3600.0,
+    "alertd.daemon.service.MIRROR_EVERY": timedelta(hours=4),
+    "alertd.daemon.service.ASK_EVERY_S": 3600.0,
+    "alertd.daemon.watchdog.ASK_EVERY_S": 3600.0,
+    "alertd.daemon.actions.IDLE_S": 7200.0,
     "alertd.notify.delivery.deliver._LONGEST_NAP_S": 3600.0,
     "alertd.notify.delivery.backoff.LONGEST_WAIT": timedelta(minutes=50),
 }

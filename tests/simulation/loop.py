@@ -16,7 +16,7 @@ import heapq
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
-from contextvars import Context
+from contextvars import Context, copy_context
 from typing import Any, cast
 
 _CANCELLED_KEPT = 200
@@ -31,6 +31,31 @@ class Stalled(Exception):
     """Nothing will ever happen any more."""
 
 
+class _Callback(asyncio.Handle):
+    """A handle that does not ask whether its loop is being debugged: hundreds are made at each poll."""
+
+    __slots__ = ()
+
+    def __init__(
+        self, callback: Any, args: Any, loop: asyncio.AbstractEventLoop, context: Context | None = None
+    ) -> None:
+        self._context = copy_context() if context is None else context
+        self._loop, self._callback, self._args = loop, callback, args
+        self._cancelled, self._repr, self._source_traceback = False, None, None
+
+
+class _Timer(asyncio.TimerHandle):
+    """Likewise for a time."""
+
+    __slots__ = ()
+
+    def __init__(
+        self, when: float, callback: Any, args: Any, loop: asyncio.AbstractEventLoop, context: Context | None = None
+    ) -> None:
+        _Callback.__init__(self, callback, args, loop, context)  # type: ignore[arg-type]
+        self._when, self._scheduled = when, False
+
+
 class SimulatedLoop(asyncio.BaseEventLoop):
     """
     The loop of one process.
@@ -41,13 +66,15 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     """
 
     _ready: deque[asyncio.Handle]
-    _scheduled: list[Any]
+    _scheduled: list[tuple[float, int, Any]]
+    """(when, number, timer): of one instant in the order in which they were asked for."""
     _timer_cancelled_count: int
 
     def __init__(self, now_s: float, *, connect: Callable[..., Any] | None = None) -> None:
         super().__init__()
         self._now_s = now_s
         self._connect = connect
+        self._timers = 0
         self.steps = 0
         self.kill_at: int | None = None
         """Ends before the step of this number."""
@@ -83,13 +110,14 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         if not self._ready:
             if not self._scheduled:
                 raise Stalled
-            self._now_s = max(self._now_s, self._scheduled[0]._when)
-        while self._scheduled and self._scheduled[0]._when <= self._now_s:
-            timer = heapq.heappop(self._scheduled)
+            self._now_s = max(self._now_s, self._scheduled[0][0])
+        while self._scheduled and self._scheduled[0][0] <= self._now_s:
+            _, _, timer = heapq.heappop(self._scheduled)
             timer._scheduled = False
             self._ready.append(timer)
+        popleft = self._ready.popleft
         for _ in range(len(self._ready)):
-            handle = self._ready.popleft()
+            handle: Any = popleft()
             if handle._cancelled:
                 continue
             self.steps += 1
@@ -97,26 +125,31 @@ class SimulatedLoop(asyncio.BaseEventLoop):
                 self.is_dead = True
             if self.is_dead:
                 raise Killed
-            handle._run()
+            try:
+                handle._context.run(handle._callback, *handle._args)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:  # noqa: BLE001 -- as asyncio's handles do
+                self._note_trouble(self, {"message": f"exception in {handle._callback!r}", "exception": error})
             if self.is_dead:
                 raise Killed
 
     def _drop_cancelled(self) -> None:
         if self._timer_cancelled_count > _CANCELLED_KEPT:
-            kept = [timer for timer in self._scheduled if not timer._cancelled]
-            for timer in self._scheduled:
+            kept = [each for each in self._scheduled if not each[2]._cancelled]
+            for _, _, timer in self._scheduled:
                 timer._scheduled = not timer._cancelled
             heapq.heapify(kept)
             self._scheduled, self._timer_cancelled_count = kept, 0
-        while self._scheduled and self._scheduled[0]._cancelled:
+        while self._scheduled and self._scheduled[0][2]._cancelled:
             self._timer_cancelled_count -= 1
-            heapq.heappop(self._scheduled)._scheduled = False
+            heapq.heappop(self._scheduled)[2]._scheduled = False
 
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., Any], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
         """Call soon, unless the process is gone: coroutines that are collected then still ask for it."""
-        handle = asyncio.Handle(callback, args, self, context)
+        handle = _Callback(callback, args, self, context)
         if not self.is_dead:
             self._ready.append(handle)
         return handle
@@ -125,8 +158,9 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """Call at a time of the loop's clock."""
-        timer: Any = asyncio.TimerHandle(when, callback, args, self, context)
-        heapq.heappush(self._scheduled, timer)
+        timer: Any = _Timer(when, callback, args, self, context)
+        self._timers += 1
+        heapq.heappush(self._scheduled, (when, self._timers, timer))
         timer._scheduled = True
         return cast("asyncio.TimerHandle", timer)
 

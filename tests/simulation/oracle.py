@@ -4,9 +4,7 @@ The oracle: what must hold of a run, from what the world knows, what receivers g
 It checks after every poll. It imports nothing that decides in alertd, and reads the daemon's figures only to compare.
 """
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 from typing import Any
@@ -21,49 +19,23 @@ from tests.simulation.oracle_slack import check_first_messages
 from tests.simulation.plan import (
     HOUR_S,
     POLL_S,
-    RECEIVERS,
     USD,
     ApiTrouble,
     Changed,
     Freeze,
     Late,
     Wall,
-    when_text,
 )
 from tests.simulation.receivers import Network
 from tests.simulation.rules import BY_TEAM, RulesFile
+from tests.simulation.violation import Violation
 from tests.simulation.world import Answer, Refused, World
 
-EDIT_SETTLED_S = 2 * 900 + 300
+EDIT_SETTLED_S = 2 * 1800 + 300
 CLOCK_TRUSTED_S = 50 * 60
 UNSURE_S = 300
 MOST_SHOWN = 20
 Groups = dict[tuple[str, str | None], Group]
-
-
-_PARTICULARS = re.compile(rf"\b(?:{'|'.join(RECEIVERS)}|[0-9a-f]{{8,}})\b|-?\d[\d.,:]*")
-"""What differs between two violations of one kind: who was notified, which alert, and figures."""
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """A promise that was broken."""
-
-    at_s: float
-    kind: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"[{self.kind}] {when_text(self.at_s)}: {self.text}"
-
-    @property
-    def shape(self) -> str:
-        """What was broken, whoever it happened to and whatever the figures are."""
-        return f"[{self.kind}] {_PARTICULARS.sub('#', self.text)}"
-
-    def is_like(self, other: "Violation") -> bool:
-        """Return whether another is the same promise, broken in the same way."""
-        return self.shape == other.shape
 
 
 class Oracle:
@@ -328,7 +300,7 @@ class Oracle:
             if (
                 owner is None
                 or category.endswith(BY_TEAM)
-                or group.unsure
+                or not group.is_known
                 or any(hour < first < hour + span for hour, span, _ in group.rows)
             ):
                 continue

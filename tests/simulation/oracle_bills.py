@@ -5,7 +5,7 @@ Where a process died between an answer and its commit, or the clock was wrong, n
 filed; then both are possible, and only what all possibilities agree on is held against the daemon.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
 
@@ -14,6 +14,8 @@ from tests.simulation.world import Answer, World
 
 Rows = tuple[tuple[int, str, int], ...]
 """(span, owner, amount) of one hour's rows, sorted."""
+Place = tuple[str, int]
+"""A category and an hour."""
 Doubt = tuple[Rows, float] | None
 """What an answer said in which money vanished, and when."""
 DAY = 24
@@ -48,9 +50,13 @@ class Belief:
 
     has_teams: bool = False
     """Whether what a team spends together is asked for."""
-    hours: dict[tuple[str, int], Hour] = field(default_factory=dict)
+    hours: dict[Place, Hour] = field(default_factory=dict)
     newest: dict[tuple[str, str], int] = field(default_factory=dict)
     """(category, owner) to the latest hour at which any row ended that was ever shown."""
+    _changed: set[Place] = field(default_factory=set)
+    """Hours that were filed anew since the groups were last asked for."""
+    _counted_in: "dict[Place, list[Group]]" = field(default_factory=dict)
+    _groups: "dict[tuple[str, str | None], Group]" = field(default_factory=dict)
 
     def take(self, answer: Answer, at_s: float, *, is_sure: bool) -> None:
         """
@@ -75,6 +81,7 @@ class Belief:
                 continue
             after = {state for before in place.states for state in _filed(before, rows, at_s)}
             place.states = after if is_sure else after | place.states
+            self._changed.add((answer.category, hour))
             if len(place.states) > MOST_STATES:
                 # Everything that may be shown is possible by now.
                 place.states = {(rows, None), (next(iter(place.states))[0], None)}
@@ -92,33 +99,40 @@ class Belief:
 
     def groups(self) -> "dict[tuple[str, str | None], Group]":
         """Return what is held of each owner, by an owner of None of a category, and by no category of everything."""
-        found: dict[tuple[str, str | None], Group] = {}
-
-        def group_of(category: str, owner: str | None) -> Group:
-            return found.setdefault((category, owner), Group())
-
-        for (category, hour), place in self.hours.items():
-            rows = place.rows
-            if rows is None:
-                group_of("", None).unsure.append(hour)
-                for owner in {None, *(who for each, _ in place.states for _, who, _ in each)}:
-                    group_of(category, owner).unsure.append(hour)
-                    if self.has_teams and owner is not None:
-                        group_of(f"{category}{BY_TEAM}", team_of(owner)).unsure.append(hour)
-                continue
-            for span, owner, amount in rows:
-                group_of(category, owner).rows.append((hour, span, amount))
-                if self.has_teams:
-                    group_of(f"{category}{BY_TEAM}", team_of(owner)).rows.append((hour, span, amount))
-                group_of(category, None).rows.append((hour, span, amount))
-                group_of("", None).rows.append((hour, span, amount))
+        for place in self._changed:
+            for group in self._counted_in.pop(place, ()):
+                group.drop(place)
+            self._counted_in[place] = [*self._count(place)]
+        self._changed.clear()
         for (category, owner), end in self.newest.items():
-            for each in (group_of(category, owner), group_of(category, None), group_of("", None)):
-                each.highest_end = max(each.highest_end, end)
+            for group in self._groups_of(category, owner):
+                group.highest_end = max(group.highest_end, end)
+        return self._groups
+
+    def _count(self, place: Place) -> "Iterator[Group]":
+        """Count an hour of a category in each group that it is a part of, and yield these."""
+        category, hour = place
+        held = self.hours[place]
+        rows = held.rows
+        if rows is None:
+            for owner in {None, *(who for each, _ in held.states for _, who, _ in each)}:
+                for group in self._groups_of(category, owner):
+                    group.doubt(place)
+                    yield group
+            return
+        for span, owner, amount in rows:
+            for group in self._groups_of(category, owner):
+                group.add(place, (hour, span, amount))
+                yield group
+
+    def _groups_of(self, category: str, owner: str | None) -> "Iterator[Group]":
+        places: list[tuple[str, str | None]] = [("", None), (category, None)]
+        if owner is not None:
+            places.append((category, owner))
             if self.has_teams:
-                each = group_of(f"{category}{BY_TEAM}", team_of(owner))
-                each.highest_end = max(each.highest_end, end)
-        return found
+                places.append((f"{category}{BY_TEAM}", team_of(owner)))
+        for each in places:
+            yield self._groups.setdefault(each, Group())
 
 
 def _filed(before: tuple[Rows, Doubt], rows: Rows, at_s: float) -> Iterable[tuple[Rows, Doubt]]:
@@ -140,25 +154,50 @@ def _filed(before: tuple[Rows, Doubt], rows: Rows, at_s: float) -> Iterable[tupl
 
 @dataclass(slots=True)
 class Group:
-    """What is held of one group: (hour, span, amount) of each row."""
+    """What is held of one group, by category and hour: (hour, span, amount) of each row."""
 
-    rows: list[tuple[int, int, int]] = field(default_factory=list)
-    unsure: list[int] = field(default_factory=list)
-    """Hours of which nobody can say what is held."""
     highest_end: int = NEVER
     """The latest hour at which any row ended that was ever shown."""
-    _sums: list[int] = field(default_factory=list)
-    _first: int = 0
+    _held: dict[Place, list[tuple[int, int, int]]] = field(default_factory=dict)
+    _unsure: set[Place] = field(default_factory=set)
+    """Hours of which nobody can say what is held."""
+    _added: "_Added | None" = None
+    """What is added up of the rows; None once they changed."""
+
+    def add(self, place: Place, row: tuple[int, int, int]) -> None:
+        """Count one more row."""
+        self._held.setdefault(place, []).append(row)
+        self._added = None
+
+    def doubt(self, place: Place) -> None:
+        """Note that nobody can say what is held of an hour."""
+        self._unsure.add(place)
+
+    def drop(self, place: Place) -> None:
+        """Forget an hour, which was filed anew."""
+        self._unsure.discard(place)
+        if self._held.pop(place, None) is not None:
+            self._added = None
+
+    @property
+    def rows(self) -> list[tuple[int, int, int]]:
+        """Each row."""
+        return self._sums.rows
+
+    @property
+    def is_known(self) -> bool:
+        """Whether what is held is known of every hour."""
+        return not self._unsure
 
     @property
     def end(self) -> int | None:
         """The hour after its newest row."""
-        return max((hour + span for hour, span, _ in self.rows), default=None)
+        return self._sums.end
 
     @property
     def is_hourly(self) -> bool:
         """Whether no row is longer than an hour, so that every window is exact."""
-        return all(span == 1 for _, span, _ in self.rows)
+        return self._sums.is_hourly
 
     def is_whole(self, first: int) -> bool:
         """Return whether money was billed for each hour from one on, once there was any, up to the newest."""
@@ -167,21 +206,40 @@ class Group:
 
     def is_sure(self, first: int) -> bool:
         """Return whether everything from an hour on is known, rows included that reach into it."""
-        return all(hour < first - DAY for hour in self.unsure)
+        return all(hour < first - DAY for _, hour in self._unsure)
 
     def window(self, end: int, length: int) -> int:
         """Return the money of the hours before an end, in parts; a longer row is spread evenly."""
-        if not self._sums:
-            self._add_up()
-        return self._up_to(end) - self._up_to(end - length)
+        sums = self._sums
+        return sums.up_to(end) - sums.up_to(end - length)
 
-    def _up_to(self, hour: int) -> int:
-        return self._sums[min(max(hour - self._first, 0), len(self._sums) - 1)]
+    @property
+    def _sums(self) -> "_Added":
+        if self._added is None:
+            self._added = _add_up([row for rows in self._held.values() for row in rows])
+        return self._added
 
-    def _add_up(self) -> None:
-        self._first = min((hour for hour, _, _ in self.rows), default=0)
-        each = [0] * ((self.end or 0) - self._first + 1)
-        for hour, span, amount in self.rows:
-            for offset in range(span):
-                each[hour - self._first + offset] += amount * PARTS // span
-        self._sums = [0, *accumulate(each)]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Added:
+    """Rows, and what they come to up to each hour."""
+
+    rows: list[tuple[int, int, int]]
+    first: int
+    end: int | None
+    is_hourly: bool
+    sums: list[int]
+
+    def up_to(self, hour: int) -> int:
+        return self.sums[min(max(hour - self.first, 0), len(self.sums) - 1)]
+
+
+def _add_up(rows: list[tuple[int, int, int]]) -> _Added:
+    first = min((hour for hour, _, _ in rows), default=0)
+    end = max((hour + span for hour, span, _ in rows), default=None)
+    each = [0] * ((end or 0) - first + 1)
+    for hour, span, amount in rows:
+        for offset in range(span):
+            each[hour - first + offset] += amount * PARTS // span
+    is_hourly = all(span == 1 for _, span, _ in rows)
+    return _Added(rows=rows, first=first, end=end, is_hourly=is_hourly, sums=[0, *accumulate(each)])

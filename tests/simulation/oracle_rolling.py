@@ -93,19 +93,19 @@ def ends_of(group: Group, rule: Rolling, now_h: float, *, is_punctual: bool, lat
     possible = range(min(low, running_end), min(high, running_end) + 1)
     windows = [group.window(end, rule.window) for end in possible]
     recent = [group.window(end, rule.window) for end in range(settled + 1, int(now_h) + 1)]
-    reach = [group.window(end, rule.window) for end in range(settled - LATEST_HOURS - DAY, running_end + 1)]
+    reach = range(settled - LATEST_HOURS - DAY, running_end + 1)
     # Several streams may each show a window of their own, and hours that are awaited may be filled in.
     is_filled = not is_punctual and not group.is_whole(settled - LATEST_HOURS)
     is_plain = rule.category and newest is not None and group.is_hourly and not is_filled
     earliest = max(min(low, settled), settled - 1) if is_punctual else min(low, settled)
-    later = [group.window(end, rule.window) for end in range(min(earliest, running_end), running_end + 1)]
-    lasting = [group.window(end, rule.window) for end in range(int(now_h) - late_h, min(earliest, running_end))]
+    later = range(min(earliest, running_end), running_end + 1)
+    lasting = range(min(int(now_h) - late_h, later.start), running_end + 1)
     return Ends(
         surely_reached=min(windows),
         about_at_least=max(min(windows), *recent, 0),
-        at_most=max(later) if is_plain else None,
-        lasts_at_most=max(later + lasting) if is_plain else None,
-        surely_over=not any(reach),
+        at_most=max(group.window(end, rule.window) for end in later) if is_plain else None,
+        lasts_at_most=max(group.window(end, rule.window) for end in lasting) if is_plain else None,
+        surely_over=not any(group.window(end, rule.window) for end in reach),
     )
 
 

@@ -229,6 +229,8 @@ class Plan:
     """Which others."""
     has_second: bool = False
     """Whether there is a second account, in which other owners have the same ids."""
+    has_resources: bool = True
+    """Whether the lists of instances are read too."""
     zone: str = "UTC"
     """By whose clock quiet hours begin and end."""
 
@@ -239,6 +241,7 @@ class Plan:
         rules = ", ".join((*self.rolling, *self.others))
         lines = [f"Seed {self.seed}, {self.days} days from {self.start:%Y-%m-%d}, with the rules {rules}:"]
         lines += ["there is a second account"] if self.has_second else []
+        lines += [] if self.has_resources else ["the lists of instances are not read"]
         lines += [f"quiet hours go by the clock of {self.zone}"] if self.zone != "UTC" else []
         return "\n  ".join([*lines, *map(str, runs), *map(str, others)])
 

@@ -163,7 +163,7 @@ QUIET_AT_FIRST, QUIET_LONGER = (22, 7), (20, 9)
 _HEAD = """\
 version: 1
 accounts:
-  - {name: default, resources: true}
+  - {name: default, resources: @RESOURCES@}
 @SECOND@@OWNERS@receivers:
   - {name: pager, type: webhook, url: "https://pager.sim.example/hook", fallback: spare}
   - {name: bridge, type: webhook, url: "https://bridge.sim.example/hook", fallback: spare}
@@ -180,7 +180,7 @@ actions:
 rules:
 """
 _SECOND = """\
-  - {name: second, resources: true, api_key_file: second.key, base_url: "https://second.api.sim.example"}
+  - {name: second, resources: @RESOURCES@, api_key_file: second.key, base_url: "https://second.api.sim.example"}
 """
 _OTHERS = {
     "month": """\
@@ -216,6 +216,7 @@ class RulesFile:
     zone: str
     """By whose clock quiet hours begin and end."""
     has_second: bool
+    has_resources: bool
     is_clock_set: bool
     """Whether the wall clock is ever wrong."""
     at_first: tuple[Rolling, ...]
@@ -236,6 +237,7 @@ class RulesFile:
             start=plan.start,
             zone=plan.zone,
             has_second=plan.has_second,
+            has_resources=plan.has_resources,
             is_clock_set=any(isinstance(event, Wall) for event in plan.events),
             at_first=chosen,
             rolling=chosen,
@@ -319,6 +321,7 @@ class RulesFile:
             "@SLACK@": slack if has_slack else "",
             "@SECOND@": _SECOND if self.has_second else "",
             "@OWNERS@": _owners() if has_teams else "",
+            "@RESOURCES@": "true" if self.has_resources else "false",
         }
         head = _HEAD
         for place, part in parts.items():

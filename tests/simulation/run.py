@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.simulation.daemon import Life, System, simulated_system
-from tests.simulation.oracle import Oracle, Violation
+from tests.simulation.oracle import Oracle
 from tests.simulation.person import ask, request_of, silenced_until
 from tests.simulation.plan import DAY_S, POLL_S, Ask, Edit, Freeze, Kill, Plan, Wall
 from tests.simulation.receivers import Cut, Network
 from tests.simulation.rules import STOPPABLE, RulesFile
+from tests.simulation.violation import Violation
 from tests.simulation.world import World
 from tests.simulation.worlds import make_plan
 

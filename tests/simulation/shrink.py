@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from tests.simulation.oracle import Violation
 from tests.simulation.plan import DAY_S, Plan
 from tests.simulation.run import run_plan
+from tests.simulation.violation import Violation
 
 MOST_RUNS = 250
 ItemT = TypeVar("ItemT")

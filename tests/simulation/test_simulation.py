@@ -9,7 +9,6 @@ import pytest
 
 from tests.mutants.mutant import Mutant
 from tests.simulation import check_seed
-from tests.simulation.oracle import Violation
 from tests.simulation.oracle_bills import Belief, Group
 from tests.simulation.plan import (
     DAY_S,
@@ -25,6 +24,7 @@ from tests.simulation.plan import (
 from tests.simulation.planted import FOUND_BY, PLANTED, find, live
 from tests.simulation.run import Outcome, Trace, run_plan
 from tests.simulation.shrink import shortest, shrink
+from tests.simulation.violation import Violation
 from tests.simulation.world import Answer
 from tests.simulation.worlds import KINDS, make_plan
 

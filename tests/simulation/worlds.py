@@ -5,41 +5,47 @@ Chance alone seldom brings together what goes wrong only together: a storm of al
 alert that ends meanwhile. So each kind arranges its own meetings, a few a day, and leaves to chance when and which.
 """
 
-import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from tests.simulation import arranged
+from tests.simulation.chances import (
+    OWNERS,
+    Chance,
+    api,
+    bills,
+    clocks,
+    come_and_go,
+    edits,
+    freezes,
+    kill,
+    kills,
+    people,
+    receivers,
+    some_runs,
+)
 from tests.simulation.plan import (
-    API_WORDS,
     CLOCK_CHANGES,
     DAY_S,
-    EDITS,
     HOUR_S,
     MONTH_ENDS,
     POLL_S,
-    RECEIVER_WORDS,
     STARTS,
     USD,
     ApiTrouble,
     Ask,
-    Changed,
     Edit,
     Event,
-    Freeze,
     Kill,
-    Late,
     Plan,
     ReceiverTrouble,
     Run,
     Wall,
 )
 
-OWNERS = 20
 OTHERS = ("month", "daily", "calendar", "spike", "newcomer", "runs-long", "stale")
 """The rules that are not of rolling spend."""
-Chance = random.Random
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +58,8 @@ class Kind:
     others: tuple[str, ...] = ()
     starts: tuple[datetime, ...] = STARTS
     has_second: bool = False
+    has_resources: bool = False
+    """Whether the lists of instances are read in all worlds of the kind, rather than in one of four."""
     zones: tuple[str, ...] = ("UTC",)
 
 
@@ -69,6 +77,7 @@ def make_plan(seed: int, days: int) -> Plan:
         rolling=kind.rolling,
         others=others,
         has_second=kind.has_second,
+        has_resources=kind.has_resources or seed // len(KINDS) % 4 == 0,
         zone=rng.choice(kind.zones),
     )
 
@@ -76,12 +85,12 @@ def make_plan(seed: int, days: int) -> Plan:
 def _mixed(rng: Chance, days: int) -> Iterator[Event]:
     """Everything, as much of each as chance will have it; one world in four is whole."""
     many = OWNERS if rng.random() < 0.25 else rng.choice((2, 5, 10))
-    runs = list(_some_runs(rng, days, many))
+    runs = list(some_runs(rng, days, many))
     yield from runs
     owners = sorted({run.owner for run in runs})
-    for makes in (_api, _receivers, _kills, _clocks, _edits, _people):
+    for makes in (api, receivers, kills, clocks, edits, people):
         yield from makes(rng, days, rng.choice((0, 0, 1, 1, 3)))
-    yield from _bills(rng, days, owners, rng.choice((0, 0, 1, 1, 3)))
+    yield from bills(rng, days, owners, rng.choice((0, 0, 1, 1, 3)))
 
 
 def _storms(rng: Chance, days: int) -> Iterator[Event]:
@@ -100,7 +109,7 @@ def _storms(rng: Chance, days: int) -> Iterator[Event]:
         yield ReceiverTrouble(
             receiver=rng.choice(("pager", "bridge")), at_s=(begin + 1) * HOUR_S, until_s=until_s, kind=kind
         )
-    yield from _kills(rng, days, rng.choice((0, 1)))
+    yield from kills(rng, days, rng.choice((0, 1)))
 
 
 def _holding(rng: Chance, days: int) -> Iterator[Event]:
@@ -117,8 +126,8 @@ def _holding(rng: Chance, days: int) -> Iterator[Event]:
         if rng.random() < 0.6:
             yield Kill(at_s=poll * POLL_S + rng.randrange(HOUR_S, 3 * HOUR_S), steps=1, back_after_s=5)
         elif rng.random() < 0.2:
-            yield from _kill(rng, poll * POLL_S, back=(5, 5, 600, 5 * HOUR_S))
-    yield from _edits(rng, days, rng.choice((0, 0, 1)), kinds=("comment", "broken", "as at first"))
+            yield from kill(rng, poll * POLL_S, back=(5, 5, 600, 5 * HOUR_S))
+    yield from edits(rng, days, rng.choice((0, 0, 1)), kinds=("comment", "broken", "as at first"))
 
 
 def _nights(rng: Chance, days: int) -> Iterator[Event]:
@@ -138,13 +147,13 @@ def _nights(rng: Chance, days: int) -> Iterator[Event]:
             kind = rng.choice(("quiet hours off", "quiet hours off", "quiet hours longer"))
             yield Edit(at_s=off_s, kind=kind)
             yield Edit(at_s=off_s + rng.choice((9, 14)) * HOUR_S, kind="as at first")
-    yield from _kills(rng, days, rng.choice((0, 1)))
-    yield from _people(rng, days, rng.choice((0, 0, 1)))
+    yield from kills(rng, days, rng.choice((0, 1)))
+    yield from people(rng, days, rng.choice((0, 0, 1)))
 
 
 def _clock(rng: Chance, days: int) -> Iterator[Event]:
     """The wall clock is set wrong while messages wait for a receiver, and stays so when that is back."""
-    yield from _come_and_go(rng, days, many=3)
+    yield from come_and_go(rng, days, many=3)
     for day in range(days):
         begin_s = day * DAY_S + rng.randrange(2, 12) * HOUR_S
         lasts_s = rng.choice((5, 8)) * HOUR_S
@@ -161,19 +170,19 @@ def _clock(rng: Chance, days: int) -> Iterator[Event]:
             wrong_s = wrong_s // POLL_S * POLL_S + rng.choice((1, 1, 2))
         yield Wall(at_s=wrong_s, off_s=off_s, drift_ppm=rng.choice((0, 0, 0, 100, -300)))
         yield Wall(at_s=wrong_s + rng.choice((5, 9, 11)) * HOUR_S, off_s=0)
-    yield from _kills(rng, days, rng.choice((0, 1)))
+    yield from kills(rng, days, rng.choice((0, 1)))
     if rng.random() < 0.5:
-        yield from _freezes(rng, days, 2)
+        yield from freezes(rng, days, 2)
 
 
 def _cuts(rng: Chance, days: int) -> Iterator[Event]:
     """The process dies in the middle of attempts, and is back at once or when all is over; answers are lost too."""
-    yield from _come_and_go(rng, days, many=4)
+    yield from come_and_go(rng, days, many=4)
     for half_day in range(days * 2):
         at_s = half_day * DAY_S // 2 + rng.randrange(6 * HOUR_S)
         back = rng.choice((1, 5, 5, 600, 7 * HOUR_S, 9 * HOUR_S))
         yield Kill(at_s=at_s, sends=rng.choice((1, 1, 2, 3, 5)), is_before=rng.random() < 0.5, back_after_s=back)
-    yield from _receivers(rng, days, 3, kinds=("swallowing", "failing", "nonsense", "captive", "limited"))
+    yield from receivers(rng, days, 3, kinds=("swallowing", "failing", "nonsense", "captive", "limited"))
     for day in range(days):
         at_s = day * DAY_S + rng.randrange(2, 16) * HOUR_S
         receiver, kind = rng.choice(("pager", "bridge")), rng.choice(("gone", "captive", "failing"))
@@ -182,7 +191,7 @@ def _cuts(rng: Chance, days: int) -> Iterator[Event]:
 
 def _threads(rng: Chance, days: int) -> Iterator[Event]:
     """Alerts come, rise, go and come again in Slack, which loses answers; the process dies in the middle of posts."""
-    yield from _come_and_go(rng, days, many=rng.choice((2, 7)))
+    yield from come_and_go(rng, days, many=rng.choice((2, 7)))
     for half_day in range(days * 2):
         at_s = half_day * DAY_S // 2 + rng.randrange(6 * HOUR_S)
         if rng.random() < 0.5:
@@ -196,21 +205,21 @@ def _threads(rng: Chance, days: int) -> Iterator[Event]:
 
 def _credits(rng: Chance, days: int) -> Iterator[Event]:
     """Bills come late, are revised, vanish and are credited, and categories cannot be read for hours."""
-    runs = list(_some_runs(rng, days, 5))
+    runs = list(some_runs(rng, days, 5))
     yield from runs
     owners = sorted({run.owner for run in runs})
     for run in rng.sample(runs, min(len(runs), 2)):
         if run.step == 1 and run.last - run.first > 8:
             first = rng.randrange(run.first, run.last - 4)
             yield Run(owner=run.owner, category=run.category, first=first, last=first + 3, rate=-run.rate * 2 // 3)
-    yield from _bills(rng, days, owners, 4)
-    yield from _api(rng, days, 3)
-    yield from _kills(rng, days, rng.choice((0, 1)))
+    yield from bills(rng, days, owners, 4)
+    yield from api(rng, days, 3)
+    yield from kills(rng, days, rng.choice((0, 1)))
 
 
 def _crowd(rng: Chance, days: int) -> Iterator[Event]:
     """People acknowledge, silence, take back and stop, while the process is killed in the middle of what they ask."""
-    yield from _come_and_go(rng, days, many=2)
+    yield from come_and_go(rng, days, many=2)
     yield Run(owner="gpu-20", category="gpu", first=2, last=days * 24, rate=3 * USD)
     for day in range(days):
         for _ in range(9):
@@ -224,19 +233,19 @@ def _crowd(rng: Chance, days: int) -> Iterator[Event]:
                     is_before=rng.random() < 0.3,
                     back_after_s=rng.choice((1, 5, 600)),
                 )
-    yield from _receivers(rng, days, rng.choice((0, 0, 1)))
+    yield from receivers(rng, days, rng.choice((0, 0, 1)))
 
 
 def _blind(rng: Chance, days: int) -> Iterator[Event]:
     """A category cannot be read, for hours of each day, while what it bills begins and ends."""
-    yield from _come_and_go(rng, days, many=3)
+    yield from come_and_go(rng, days, many=3)
     yield Run(owner="llm-04", category="llm", first=-24, last=days * 24, rate=USD)
     for day in range(days):
         at_s = day * DAY_S + rng.randrange(4 * HOUR_S, 18 * HOUR_S)
         until_s, category = at_s + rng.choice((6, 14, 14)) * HOUR_S, rng.choice(("gpu", "llm", "llm", ""))
         kind = "unknown" if day % 3 == 1 else rng.choice(_BLINDING)
         yield ApiTrouble(at_s=at_s, until_s=until_s, kind=kind, category=category)
-    yield from _kills(rng, days, rng.choice((0, 1)))
+    yield from kills(rng, days, rng.choice((0, 1)))
 
 
 _BLINDING = ("failing", "cut", "nonsense", "absurd", "unlisted", "empty", "hanging", "down")
@@ -253,15 +262,18 @@ def _periods(rng: Chance, days: int) -> Iterator[Event]:
             runs.append(Run(owner=owner, category="gpu", first=hour, last=hour + lasts, rate=rate))
             hour += lasts + rng.choice((1, 5, 12))
     yield from runs
-    yield from _bills(rng, days, sorted({run.owner for run in runs}), rng.choice((0, 1, 2)))
-    yield from _kills(rng, days, rng.choice((0, 1)))
-    yield from _edits(rng, days, rng.choice((0, 0, 1)))
+    yield from bills(rng, days, sorted({run.owner for run in runs}), rng.choice((0, 1, 2)))
+    yield from kills(rng, days, rng.choice((0, 1)))
+    yield from edits(rng, days, rng.choice((0, 0, 1)))
 
 
 _WIDE = ("gpu-day", "llm-hours", "gpu-holds", "storage", "everything", "gpu-all")
 KINDS = (
     Kind(
-        name="mixed", events=_mixed, rolling=("gpu-day", "llm-hours", "gpu-holds", "storage", "everything", "gpu-all")
+        name="mixed",
+        events=_mixed,
+        rolling=("gpu-day", "llm-hours", "gpu-holds", "storage", "everything", "gpu-all"),
+        has_resources=True,
     ),
     Kind(name="storms", events=_storms, rolling=("gpu-burst",)),
     Kind(name="holding", events=_holding, rolling=("gpu-holds", "gpu-tiers")),
@@ -270,7 +282,7 @@ KINDS = (
     Kind(name="cuts", events=_cuts, rolling=("gpu-burst", "llm-hours")),
     Kind(name="threads", events=_threads, rolling=("gpu-slack",)),
     Kind(name="credits", events=_credits, rolling=("gpu-day", "storage", "everything"), others=("stale", "month")),
-    Kind(name="crowd", events=_crowd, rolling=("gpu-day", "gpu-tiers"), others=("runs-long",)),
+    Kind(name="crowd", events=_crowd, rolling=("gpu-day", "gpu-tiers"), others=("runs-long",), has_resources=True),
     Kind(name="blind", events=_blind, rolling=("gpu-burst", "llm-hours", "all-burst")),
     Kind(name="periods", events=_periods, rolling=("gpu-all",), others=("daily", "calendar")),
     Kind(name="reminders", events=arranged.reminders, rolling=("gpu-repeats", "gpu-escalates", "gpu-slack")),
@@ -300,134 +312,3 @@ KINDS = (
     ),
 )
 """A seed's kind is its remainder."""
-
-
-def _come_and_go(rng: Chance, days: int, many: int) -> Iterator[Run]:
-    """Let owners of gpu run for some hours, rest, and run again, so that their alerts begin, rise and end."""
-    for number in range(many):
-        hour = rng.randrange(1, 12)
-        while hour < days * 24:
-            lasts = rng.choice((4, 6, 10, 16))
-            owner = f"gpu-{number:02}"
-            yield Run(owner=owner, category="gpu", first=hour, last=hour + lasts, rate=rng.choice((7, 9, 12)) * USD)
-            if lasts > 6 and rng.random() < 0.5:
-                yield Run(owner=owner, category="gpu", first=hour + 5, last=hour + lasts, rate=20 * USD)
-            hour += lasts + rng.choice((6, 8, 11))
-
-
-def _some_runs(rng: Chance, days: int, many: int) -> Iterator[Run]:
-    hours = days * 24
-    first = rng.randrange(OWNERS)
-    for number in sorted((first + each) % OWNERS for each in range(many)):
-        category = "llm" if number % 5 == 4 else "cloud_storage" if number % 10 == 3 else "gpu"
-        step = 24 if category == "cloud_storage" else 1
-        hour = rng.randrange(-48, hours // 2, step) if step > 1 else rng.randrange(-48, hours // 2)
-        if step > 1:
-            hour -= hour % 24
-        for _ in range(rng.randrange(1, 4)):
-            last = min(hour + step * max(1, rng.choice((3, 9, 30, 80, 300)) // step), hours)
-            if last > hour:
-                rate = rng.choice((USD // 3, USD, 2 * USD + 1, 5 * USD // 7, 9 * USD))
-                yield Run(
-                    owner=f"{category[:3]}-{number:02}", category=category, first=hour, last=last, rate=rate, step=step
-                )
-            hour = last + rng.choice((1, 4, 20, 50)) * step
-            if hour >= hours:
-                break
-
-
-def _at(rng: Chance, days: int) -> int:
-    return rng.randrange(HOUR_S, days * DAY_S)
-
-
-def _lasting(rng: Chance) -> int:
-    return rng.choice((300, 1800, 3 * HOUR_S, 9 * HOUR_S, 14 * HOUR_S, 40 * HOUR_S))
-
-
-def _bills(rng: Chance, days: int, owners: list[str], weight: int) -> Iterator[Event]:
-    for _ in range(weight * days // 3):
-        owner, first = rng.choice(owners), rng.randrange(-24, days * 24)
-        yield Late(
-            owner=owner, first=first, last=first + rng.choice((1, 3, 12)), by_s=rng.choice((1, 5, 11, 30)) * HOUR_S
-        )
-    for _ in range(weight * days // 4):
-        owner, at_s = rng.choice(owners), _at(rng, days)
-        first = at_s // HOUR_S - rng.choice((3, 12, 40))
-        back_at_s = at_s + _lasting(rng) if rng.random() < 0.5 else None
-        percent = rng.choice((0, 0, 10, 60, 130, 300))
-        yield Changed(
-            owner=owner,
-            first=first,
-            last=first + rng.choice((1, 4, 24)),
-            at_s=at_s,
-            percent=percent,
-            back_at_s=back_at_s,
-        )
-
-
-def _api(rng: Chance, days: int, weight: int) -> Iterator[Event]:
-    for _ in range(weight * days // 3):
-        at_s = _at(rng, days)
-        category = rng.choice(("", "gpu", "llm"))
-        yield ApiTrouble(at_s=at_s, until_s=at_s + _lasting(rng), kind=rng.choice(tuple(API_WORDS)), category=category)
-
-
-def _receivers(
-    rng: Chance, days: int, weight: int, *, kinds: tuple[str, ...] = tuple(RECEIVER_WORDS)
-) -> Iterator[Event]:
-    for _ in range(weight * days // 3):
-        at_s = _at(rng, days)
-        kind = rng.choice(kinds)
-        lasts_s = min(_lasting(rng), rng.choice((DAY_S // 4, 2 * DAY_S)))
-        yield ReceiverTrouble(
-            receiver=rng.choice(("pager", "bridge", "night")), at_s=at_s, until_s=at_s + lasts_s, kind=kind
-        )
-
-
-def _kills(rng: Chance, days: int, weight: int) -> Iterator[Event]:
-    for _ in range(weight * days // 2):
-        yield from _kill(rng, rng.randrange(1, days * 6) * POLL_S, back=(1, 5, 600, 7 * HOUR_S))
-
-
-def _kill(rng: Chance, poll_s: int, back: tuple[int, ...]) -> Iterator[Kill]:
-    # Most of what happens happens in the seconds after a poll.
-    at_s, back_after_s = poll_s + rng.choice((-5, -1, 0, 0, 0, 2, 60)), rng.choice(back)
-    if rng.random() < 0.5:
-        yield Kill(at_s=at_s, steps=rng.randrange(1, 1500), back_after_s=back_after_s)
-    else:
-        is_before = rng.random() < 0.5
-        yield Kill(at_s=at_s, commits=rng.randrange(1, 12), is_before=is_before, back_after_s=back_after_s)
-
-
-def _clocks(rng: Chance, days: int, weight: int) -> Iterator[Event]:
-    for _ in range(weight * days // 6):
-        at_s = _at(rng, days)
-        yield Wall(
-            at_s=at_s,
-            off_s=rng.choice((-40, 40, 900, -900, -3 * HOUR_S, 5 * HOUR_S, -40 * DAY_S, 400 * DAY_S)),
-            drift_ppm=rng.choice((0, 0, 100, -300)),
-        )
-        if rng.random() < 0.8:
-            yield Wall(at_s=at_s + _lasting(rng), off_s=0)
-    yield from _freezes(rng, days, weight * days // 6)
-
-
-def _freezes(rng: Chance, days: int, many: int) -> Iterator[Event]:
-    for _ in range(many):
-        yield Freeze(
-            at_s=_at(rng, days), for_s=rng.choice((20, 400, 2 * HOUR_S, 30 * HOUR_S)), is_suspended=rng.random() < 0.5
-        )
-
-
-def _edits(rng: Chance, days: int, weight: int, *, kinds: tuple[str, ...] = EDITS) -> Iterator[Event]:
-    for _ in range(weight * days // 5):
-        yield Edit(at_s=_at(rng, days), kind=rng.choice(kinds), number=rng.randrange(1000))
-
-
-def _people(rng: Chance, days: int, weight: int) -> Iterator[Event]:
-    for _ in range(weight * days // 2):
-        yield Ask(
-            at_s=_at(rng, days),
-            kind=rng.choice(("acknowledge", "silence", "unsilence", "stop")),
-            number=rng.randrange(50),
-        )
