@@ -187,6 +187,13 @@ def slow_answers(rng: Chance, days: int) -> Iterator[Event]:
             )
         if rng.random() < 0.15:
             yield Kill(at_s=poll * POLL_S + rng.choice((3, 8, 30)), steps=rng.randrange(1, 300), back_after_s=5)
+    for day in range(days):
+        # One category hands over to another, which answers late: together they are above the line all the time.
+        hour = day * 24 + rng.choice((8, 12, 16))
+        yield Run(owner="gpu-02", category="gpu", first=hour - 7, last=hour - 1, rate=20 * USD)
+        yield Run(owner="llm-02", category="llm", first=hour, last=hour + 6, rate=20 * USD)
+        at_s = (hour + 4) * HOUR_S
+        yield ApiTrouble(at_s=at_s - 60, until_s=at_s + 300, kind="slow", category="llm")
 
 
 def accounts(rng: Chance, days: int) -> Iterator[Event]:
@@ -244,6 +251,12 @@ def clock_changes(rng: Chance, days: int) -> Iterator[Event]:
             yield Run(
                 owner=f"{category}-{number:02}", category=category, first=hour - 3, last=hour - 3 + lasts, rate=rate
             )
+    for day in range(days):
+        # What is spent before the local midnight, and what after it, differ.
+        for hour in range(day * 24 + 19, day * 24 + 27):
+            yield Run(
+                owner="gpu-10", category="gpu", first=hour, last=hour + 1, rate=rng.choice((3, 5, 9)) * USD + hour
+            )
     if rng.random() < 0.4:
         yield Kill(at_s=rng.randrange(days * 6) * POLL_S + HOUR_S, steps=1)
 
@@ -267,3 +280,48 @@ def _removals(rng: Chance, days: int) -> Iterator[Event]:
         if rng.random() < 0.3:
             yield Kill(at_s=at_s + rng.choice((1, 60, HOUR_S)), steps=rng.randrange(1, 300))
         yield Edit(at_s=at_s + rng.choice((9, 10)) * HOUR_S, kind="as at first")
+
+
+def backing_off(rng: Chance, days: int) -> Iterator[Event]:
+    """Alerts fire for days, are repeated ever more seldom, and rise, which is news."""
+    for number in range(3):
+        hour = rng.randrange(0, 8)
+        while hour < days * 24:
+            lasts, owner = rng.choice((20, 60, 110)), f"gpu-{number:02}"
+            yield Run(owner=owner, category="gpu", first=hour, last=hour + lasts, rate=9 * USD)
+            if rng.random() < 0.3:
+                yield Run(owner=owner, category="gpu", first=hour + 14, last=hour + lasts, rate=20 * USD)
+            hour += lasts + rng.choice((9, 13))
+    if rng.random() < 0.5:
+        yield Kill(at_s=rng.randrange(days * 6) * POLL_S + HOUR_S, steps=1)
+
+
+def inhibitions(rng: Chance, days: int) -> Iterator[Event]:
+    """An alert is muted while another of its owner is critical; that falls, ends or rises before it does."""
+    for number in range(3):
+        hour, owner = rng.randrange(0, 6), f"gpu-{number:02}"
+        while hour < days * 24:
+            parts = rng.choice(((25, 9), (9, 25), (25, 3), (9, 25, 9), (25, 9, 25), (40, 4)))
+            for usd in parts:
+                lasts = rng.choice((5, 8, 9))
+                yield Run(owner=owner, category="gpu", first=hour, last=hour + lasts, rate=usd * USD)
+                hour += lasts
+            hour += rng.choice((7, 10))
+    for day in range(days):
+        if rng.random() < 0.4:
+            yield Kill(at_s=day * DAY_S + rng.randrange(1, 6) * POLL_S + rng.choice((2, HOUR_S)), steps=1)
+
+
+def vouchers(rng: Chance, days: int) -> Iterator[Event]:
+    """What is left to pay lies near a line, and vouchers pay the rest for every second owner."""
+    for number in range(4):
+        hour, owner = rng.randrange(-4, 6), f"gpu-{number:02}"
+        while hour < days * 24:
+            lasts, rate = (
+                rng.choice((4, 9, 16)),
+                rng.choice((USD, USD * 8 // 5, 4 * USD, 6 * USD, 6 * USD + 1, 7 * USD)),
+            )
+            yield Run(owner=owner, category="gpu", first=hour, last=hour + lasts, rate=rate)
+            hour += lasts + rng.choice((4, 6, 10))
+    if rng.random() < 0.4:
+        yield Kill(at_s=rng.randrange(days * 6) * POLL_S + rng.choice((1, HOUR_S)), steps=rng.randrange(1, 300))

@@ -12,10 +12,13 @@ from typing import Any
 from tests.simulation.oracle_bills import UNREAD_S, Belief, Group
 from tests.simulation.oracle_budget import Budgets
 from tests.simulation.oracle_messages import Inboxes
+from tests.simulation.oracle_mutes import Inhibited
 from tests.simulation.oracle_notified import NOTIFIED_WITHIN_S, Moment, Notified
 from tests.simulation.oracle_own import LARGEST_SKEW_S, OwnAlerts
 from tests.simulation.oracle_rolling import RollingCheck, Seen, Since, longest_late_h
+from tests.simulation.oracle_running import Running
 from tests.simulation.oracle_slack import check_first_messages
+from tests.simulation.oracle_values import check_value
 from tests.simulation.plan import (
     HOUR_S,
     POLL_S,
@@ -27,7 +30,7 @@ from tests.simulation.plan import (
     Wall,
 )
 from tests.simulation.receivers import Network
-from tests.simulation.rules import BY_TEAM, RulesFile
+from tests.simulation.rules import BY_TEAM, PAID, RulesFile
 from tests.simulation.violation import Violation
 from tests.simulation.world import Answer, Refused, World
 
@@ -46,7 +49,10 @@ class Oracle:
         self._names: dict[str, str] = {}
         """Rule and owner by fingerprint, of all that were ever open."""
         self._world, self._network, self._rules = world, network, rules
-        self._belief = Belief(any(rule.is_by_team for rule in rules.at_first))
+        self._belief = Belief(
+            has_teams=any(rule.is_by_team for rule in rules.at_first),
+            has_paid=any(rule.category.endswith(PAID) for rule in rules.at_first),
+        )
         self._inboxes = Inboxes(rules)
         self._notified = Notified(network, rules)
         self._read = 0
@@ -69,6 +75,8 @@ class Oracle:
         self._given_up = 0
         self._own = OwnAlerts(world.categories)
         self._budgets = Budgets(world.plan.start)
+        self._running = Running()
+        self._inhibited = Inhibited()
         self._dated_until_s = 0.0
         self._lives: dict[tuple[str, int], str] = {}
         """By fingerprint and number of a life: when it began. Delivery keys and buttons are made of the number."""
@@ -171,8 +179,7 @@ class Oracle:
         self._check_own(life, done_s)
         self._check_dates(life, done_s)
         if not self._is_clock_sure(done_s):
-            self._since.forget()
-            self._budgets.forget()
+            self._forget()
             self._seen = {one.fingerprint: one for one in self._alerts(life)}
             self._check_notified(now_s, done_s, is_clock_sure=False)
             return
@@ -205,6 +212,11 @@ class Oracle:
                 self._violate(
                     now_s, "stop", f"{owner} was stopped {count} times, asked for {self._stop_asks.get(owner, 0)} times"
                 )
+
+    def _forget(self) -> None:
+        """Begin anew what is kept from one check to the next: by other rules, or by a clock that may be wrong."""
+        for each in (self._since, self._budgets, self._running):
+            each.forget()
 
     def _is_clock_sure(self, at_s: float) -> bool:
         return at_s > self._clock_doubt_until_s
@@ -299,7 +311,7 @@ class Oracle:
         for (category, owner), group in groups.items():
             if (
                 owner is None
-                or category.endswith(BY_TEAM)
+                or category.endswith((BY_TEAM, PAID))
                 or not group.is_known
                 or any(hour < first < hour + span for hour, span, _ in group.rows)
             ):
@@ -322,8 +334,7 @@ class Oracle:
                 self._violate(self._world.now_s, "alerts", text)
         is_by_old_text = self._rules.is_broken and self._up_since_s > self._edited_at_s
         if done_s - self._edited_at_s < EDIT_SETTLED_S or is_by_old_text:
-            self._since.forget()
-            self._budgets.forget()
+            self._forget()
             return
         if self._edited_at_s > done_s - 2 * POLL_S or not self._is_next:
             # Whatever ended may have ended by another cycle, or by another text.
@@ -352,8 +363,23 @@ class Oracle:
                 self._violate(self._world.now_s, "alerts", f"{one.rule} of {one.owner or 'all'}: its rule is gone")
         names = self._rules.others if "gpu" not in refused else ()
         now_h = done_s / HOUR_S
-        for text in self._budgets.check(groups, [*now.values()], now_h=now_h, names=names):
-            self._violate(self._world.now_s, "alerts", text)
+        for kept in (self._budgets, self._running):
+            for text in kept.check(groups, [*now.values()], now_h=now_h, names=names):
+                self._violate(self._world.now_s, "alerts", text)
+        self._check_values(groups, done_s)
+        said = [(one.receiver, alert["fingerprint"]) for one, alert in self._inboxes.firing]
+        for text in self._inhibited.check(now, said, is_next=before is not None):
+            self._violate(self._world.now_s, "notified", text)
+
+    def _check_values(self, groups: Groups, done_s: float) -> None:
+        """What was sent by the last cycle says what the bills said then."""
+        rules = {rule.name: rule for rule in self._rules.rolling}
+        for one, alert in self._inboxes.firing:
+            rule = rules.get(alert["labels"]["alertname"])
+            if rule is not None and one.at_s >= done_s - UNSURE_S:
+                known = self._seen.get(alert["fingerprint"])
+                for text in check_value(rule, groups, alert, known, self._world.start_s):
+                    self._violate(self._world.now_s, "messages", text)
 
     def _check_notified(self, now_s: float, done_s: float, *, is_clock_sure: bool) -> None:
         """Whoever is to be notified knows what the daemon knows."""

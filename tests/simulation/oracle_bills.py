@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from tests.simulation.rules import BY_TEAM, team_of
-from tests.simulation.world import Answer, World
+from tests.simulation.rules import BY_TEAM, PAID, team_of
+from tests.simulation.world import Answer, World, voucher_of
 
 Rows = tuple[tuple[int, str, int], ...]
 """(span, owner, amount) of one hour's rows, sorted."""
@@ -50,6 +50,8 @@ class Belief:
 
     has_teams: bool = False
     """Whether what a team spends together is asked for."""
+    has_paid: bool = False
+    """Whether what is left to pay is asked for."""
     hours: dict[Place, Hour] = field(default_factory=dict)
     newest: dict[tuple[str, str], int] = field(default_factory=dict)
     """(category, owner) to the latest hour at which any row ended that was ever shown."""
@@ -105,7 +107,7 @@ class Belief:
             self._counted_in[place] = [*self._count(place)]
         self._changed.clear()
         for (category, owner), end in self.newest.items():
-            for group in self._groups_of(category, owner):
+            for group in (*self._groups_of(category, owner), *self._paid_of(category, owner)):
                 group.highest_end = max(group.highest_end, end)
         return self._groups
 
@@ -116,7 +118,7 @@ class Belief:
         rows = held.rows
         if rows is None:
             for owner in {None, *(who for each, _ in held.states for _, who, _ in each)}:
-                for group in self._groups_of(category, owner):
+                for group in (*self._groups_of(category, owner), *self._paid_of(category, owner)):
                     group.doubt(place)
                     yield group
             return
@@ -124,6 +126,13 @@ class Belief:
             for group in self._groups_of(category, owner):
                 group.add(place, (hour, span, amount))
                 yield group
+            for paid in self._paid_of(category, owner):
+                paid.add(place, (hour, span, amount - voucher_of(owner, amount)))
+                yield paid
+
+    def _paid_of(self, category: str, owner: str | None) -> "Iterator[Group]":
+        if self.has_paid and owner is not None:
+            yield self._groups.setdefault((f"{category}{PAID}", owner), Group())
 
     def _groups_of(self, category: str, owner: str | None) -> "Iterator[Group]":
         places: list[tuple[str, str | None]] = [("", None), (category, None)]

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from fractions import Fraction
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from tests.simulation.oracle_bills import PARTS, Group
 from tests.simulation.oracle_rolling import EMPTY, Seen
@@ -103,12 +104,22 @@ class Budgets:
 
     def _period(self, rule: Budget, hour: int) -> tuple[int, int]:
         """Return from and up to which hour, since the plan's start, the period of an hour goes."""
-        day = hour // DAY_H
-        if not rule.is_monthly:
-            return day * DAY_H, (day + 1) * DAY_H
-        first = (self.start + timedelta(days=day)).replace(day=1)
-        following = (first + timedelta(days=32)).replace(day=1)
-        return (first - self.start).days * DAY_H, (following - self.start).days * DAY_H
+        zone = ZoneInfo(rule.zone)
+        day = (self.start + timedelta(hours=hour)).astimezone(zone).date()
+        match rule.period:
+            case "day":
+                first, following = day, day + timedelta(days=1)
+            case "week":
+                first = day - timedelta(days=day.weekday())
+                following = first + timedelta(days=7)
+            case _:
+                first = day.replace(day=1)
+                following = (first + timedelta(days=32)).replace(day=1)
+        return self._midnight(first, zone), self._midnight(following, zone)
+
+    def _midnight(self, day: date, zone: ZoneInfo) -> int:
+        """Return the hour, since the plan's start, with which a day begins there."""
+        return int((datetime.combine(day, time(), zone) - self.start).total_seconds()) // 3600
 
 
 def _share(rule: Budget, group: Group, period: tuple[int, int]) -> str:

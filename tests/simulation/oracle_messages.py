@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.simulation.plan import DAY_S, HOUR_S, POLL_S
 from tests.simulation.receivers import Network, Taken
-from tests.simulation.rules import ESCALATED_TO, QUIET_RECEIVER, RulesFile
+from tests.simulation.rules import ESCALATED_TO, MUTED, QUIET_RECEIVER, RulesFile
 from tests.simulation.slack import RECEIVER as SLACK
 
 FALLBACK = "spare"
@@ -36,6 +36,8 @@ class Known:
     severity: str
     at_s: float
     is_late: bool
+    repeats: int | None = 0
+    """How often it has been repeated since anything else was said of it; None where that is not known."""
 
 
 @dataclass(slots=True)
@@ -48,6 +50,8 @@ class Inboxes:
     """The fingerprints of what had been acknowledged when they were read before."""
     fallen: dict[str, float] = field(default_factory=dict)
     """By fingerprint when an alert's severity was last seen to have fallen: its rise is news, acknowledged or not."""
+    firing: list[tuple[Taken, dict[str, Any]]] = field(default_factory=list)
+    """Each alert that was said to fire, of those that were read last."""
     closings: list[dict[str, Any]] = field(default_factory=list)
     """What said that an alert of a budget ended, of those that were read last."""
     skew_s: float = 0.0
@@ -75,6 +79,7 @@ class Inboxes:
             is_clock_sure: The daemon knows what time it is.
         """
         self.closings.clear()
+        self.firing.clear()
         for one in network.taken[self._read :]:
             key = (one.receiver, one.key)
             self._copies[key] += 1
@@ -99,6 +104,8 @@ class Inboxes:
                 yield from self._check_quiet(one)
             for alert in one.alerts:
                 yield from _check_words(one, alert)
+                if alert["status"] == "firing":
+                    self.firing.append((one, alert))
                 if alert["status"] == "resolved" and alert["labels"].get("type") == "budget":
                     self.closings.append(alert)
                 yield from self._note(network, one, alert, excuse_repeat_since, cuts, is_clock_sure=is_clock_sure)
@@ -155,9 +162,14 @@ class Inboxes:
             is_lost = network.may_have_lost(one.receiver, began_s, one.at_s)
             if not is_folded and not is_lost and (before is None or before.status != "firing"):
                 yield f"{who} ended without having begun there ({summary})"
+            elif not is_folded and not is_lost and is_clock_sure and before and before.starts_at != now.starts_at:
+                yield f"{who} ended as of {now.starts_at}, and is known there as of {before.starts_at} ({summary})"
         elif before is not None and before.status == "firing" and before.starts_at == now.starts_at:
             is_excused = excuses.get(alert["fingerprint"], -1e9) > before.at_s - 5 * HOUR_S
-            is_soon = one.at_s - before.at_s < self._repeated_after_s(one.receiver, alert["labels"]["alertname"])
+            after_s = self._repeated_after_s(one.receiver, alert["labels"]["alertname"], before.repeats or 0)
+            is_soon = one.at_s - before.at_s < after_s
+            if now.severity == before.severity:
+                now.repeats = before.repeats + 1 if before.repeats is not None and not is_excused else None
             is_excused |= before.is_late or network.had_trouble(before.at_s - LATE_S, one.at_s)
             is_late = network.had_trouble(before.at_s - LATE_S, one.at_s) or is_folded
             is_late |= self.fallen.get(alert["fingerprint"], -1e9) > before.at_s - 5 * HOUR_S
@@ -184,15 +196,16 @@ class Inboxes:
         was_well = not network.had_trouble(began_s - LATE_S, one.at_s, one.receiver)
         may_be_quiet = one.receiver == QUIET_RECEIVER and any(self.rules.may_be_quiet(began_s))
         is_asked = alert["fingerprint"] in excuses or one.receiver not in PROMPT or may_be_quiet
+        is_asked |= alert["labels"]["alertname"] == MUTED
         is_late = one.at_s - began_s > PROMPT_S + self.skew_s
         if is_late and was_well and not (is_own_fault or is_cut or is_asked or began_s < POLL_S):
             name = alert["labels"]["alertname"]
             yield f"{one.receiver}: {name} began {one.at_s - began_s:.0f} s before it was notified: {_title(one)}"
 
-    def _repeated_after_s(self, receiver: str, rule: str) -> float:
+    def _repeated_after_s(self, receiver: str, rule: str, repeats: int) -> float:
         """Return after what time a receiver may be reminded; an escalation comes whenever it is due."""
         before_s = (self.rules.escalates_after_s(rule) or 0) + POLL_S if receiver == ESCALATED_TO else 0
-        return self.rules.repeats_after_s(rule) - before_s - HOUR_S
+        return self.rules.repeats_after_s(rule, repeats) - before_s - HOUR_S
 
     def _check_escalation(
         self, network: Network, one: Taken, alert: dict[str, Any], before: Known | None

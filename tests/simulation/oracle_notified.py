@@ -11,6 +11,8 @@ from tests.simulation.receivers import SETTLED_AFTER_S, Network
 from tests.simulation.rules import ESCALATED_TO, QUIET_RECEIVER, RulesFile
 
 NOTIFIED_WITHIN_S = 600
+LONGEST = 10
+"""After so many repeats none takes longer than the one before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +130,8 @@ class Notified:
             yield f"{receiver} does not know that {who} rose from {known.severity} to {one.severity}"
         is_reminded = one.rule_type in {"rolling_spend", "budget"} and one.acknowledged_by is None
         waited_s = at.done_s - max(known.at_s, since_s)
-        if is_reminded and waited_s > self.rules.repeats_after_s(one.rule) + NOTIFIED_WITHIN_S:
+        repeats = known.repeats if known.repeats is not None else LONGEST
+        if is_reminded and waited_s > self.rules.repeats_after_s(one.rule, repeats) + NOTIFIED_WITHIN_S:
             yield f"{receiver} has not been reminded of {who} for {waited_s / HOUR_S:.1f} h"
 
     def _unescalated(

@@ -50,6 +50,11 @@ class Seen:
     """When it last became due to notify anybody of it."""
     reason: str
 
+    @property
+    def is_critical(self) -> bool:
+        """Whether it fires as the most severe of all."""
+        return self.state == "firing" and self.severity == RANKS[-1]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ends:
@@ -185,9 +190,10 @@ class RollingCheck:
             if is_new or (was is not None and RANKS.index(was.severity) < RANKS.index(alert.severity)):
                 yield from self._check_rise(who, ends, alert)
         if was is not None and was.state == "firing":
-            if not is_firing:
+            if alert is None or not is_firing or alert.started_at != was.started_at:
+                # It may have ended and begun again since.
                 yield from self._check_end(who, ends, place)
-            elif alert is not None and RANKS.index(was.severity) > RANKS.index(alert.severity):
+            elif RANKS.index(was.severity) > RANKS.index(alert.severity):
                 yield from self._check_fall(who, ends, was.severity)
         yield from self._check_over(who, ends, place, is_firing=is_firing)
 

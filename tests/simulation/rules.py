@@ -11,6 +11,8 @@ from tests.simulation.slack import CHANNEL
 REPEAT = 24
 BY_TEAM = ":team"
 """Behind a category: what the owners of each team spend together."""
+PAID = ":pay"
+"""Behind a category: what is left to pay once vouchers are used up."""
 ESCALATED_TO = "oncall"
 STOPPABLE = "gpu-day"
 """The rule about whose alerts something may be done."""
@@ -28,11 +30,13 @@ class Rolling:
     lines: dict[str, int]
     """Severity to USD."""
     by_owner: bool = True
-    holds: int = 0
+    holds: float = 0
     """Hours for which it must have been reached before it fires."""
     notify: tuple[str, ...] = ("pager", "bridge")
     repeat: int = 24
     """Hours after which it is repeated while it fires."""
+    backoff: int = 1
+    """By what each further one comes later than the one before."""
     keeps: int = 0
     """Hours for which it goes on firing."""
     escalates: int = 0
@@ -50,7 +54,7 @@ class Rolling:
     @property
     def reads(self) -> str:
         """The category that must have been read; empty for all."""
-        return self.category.removesuffix(BY_TEAM)
+        return self.category.removesuffix(BY_TEAM).removesuffix(PAID)
 
     def is_of(self, owner: str | None) -> bool:
         """Return whether an owner is watched."""
@@ -82,9 +86,11 @@ class Rolling:
             "account": self.account,
             "category": category,
             "team": self.team,
+            "metric": "pay" if self.category.endswith(PAID) else "",
             "actions": "[stop]" if self.name == STOPPABLE else "",
-            "for": f"{self.holds}h" if self.holds else "",
+            "for": f"{self.holds * 60:.0f}m" if self.holds else "",
             "repeat_interval": f"{self.repeat}h" if self.repeat != REPEAT else "",
+            "repeat_backoff": f"{self.backoff}" if self.backoff != 1 else "",
             "keep_firing_for": f"{self.keeps}h" if self.keeps else "",
             "escalate": f"{{after: {self.escalates}h, notify: [{ESCALATED_TO}]}}" if self.escalates else "",
         }
@@ -123,6 +129,11 @@ ROLLING = (
     Rolling(name="gpu-repeats", category="gpu", window=3, lines={"warning": 20, "critical": 60}, repeat=8),
     Rolling(name="gpu-escalates", category="gpu", window=3, lines={"warning": 20}, escalates=8, notify=("bridge",)),
     Rolling(name="gpu-keeps", category="gpu", window=3, lines={"warning": 20, "critical": 60}, keeps=9),
+    Rolling(name="gpu-waits", category="gpu", window=6, lines={"warning": 10}, holds=7.5),
+    Rolling(name="gpu-backs-off", category="gpu", window=3, lines={"warning": 20, "critical": 60}, repeat=8, backoff=2),
+    Rolling(name="gpu-paid", category=f"gpu{PAID}", window=4, lines={"info": 4, "warning": 15}),
+    Rolling(name="gpu-loud", category="gpu", window=3, lines={"info": 20, "critical": 60}),
+    Rolling(name="gpu-muted", category="gpu", window=6, lines={"warning": 15, "critical": 90}),
     Rolling(name="gpu-team", category=f"gpu{BY_TEAM}", window=4, lines={"info": 10, "warning": 40}),
     Rolling(name="gpu-red", category="gpu", window=4, lines={"info": 4, "warning": 15}, team="red"),
     Rolling(name="first", category="gpu", window=4, lines={"info": 4, "warning": 15}, account="default"),
@@ -139,21 +150,49 @@ class Budget:
     usd: int
     percent: int
     """Of the amount, at which it begins to fire."""
-    is_monthly: bool
+    period: str
     by_owner: bool
+    category: str = "gpu"
+    zone: str = "UTC"
+    """By whose midnight its days begin."""
+
+    def text(self) -> str:
+        group, zone = "[owner]" if self.by_owner else "[]", f", timezone: {self.zone}" if self.zone != "UTC" else ""
+        return (
+            f"  - {{name: {self.name}, type: budget, period: {self.period}, category: {self.category}, "
+            f"group_by: {group}, amount: {self.usd}, thresholds: {{warning: {self.percent}%}}{zone}}}\n"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A rule of what runs for long, as the oracle knows it."""
+
+    name: str
+    hours: int
+    """In a row, from which on it fires."""
+    least_usd: str
+    """An hour that costs less does not count."""
     category: str = "gpu"
 
     def text(self) -> str:
-        period, group = "month" if self.is_monthly else "day", "[owner]" if self.by_owner else "[]"
         return (
-            f"  - {{name: {self.name}, type: budget, period: {period}, category: {self.category}, group_by: {group}, "
-            f"amount: {self.usd}, thresholds: {{warning: {self.percent}%}}}}\n"
+            f"  - {{name: {self.name}, type: running, thresholds: {{warning: {self.hours}h, critical: 96h}}, "
+            f"min_rate: {self.least_usd}}}\n"
         )
 
 
 BUDGETS = (
-    Budget(name="daily", usd=40, percent=100, is_monthly=False, by_owner=True),
-    Budget(name="calendar", usd=1000, percent=5, is_monthly=True, by_owner=False),
+    Budget(name="daily", usd=40, percent=100, period="day", by_owner=True),
+    Budget(name="calendar", usd=1000, percent=5, period="month", by_owner=False),
+    Budget(name="weekly", usd=200, percent=60, period="week", by_owner=False),
+    Budget(name="berlin-day", usd=40, percent=50, period="day", by_owner=True, zone="Europe/Berlin"),
+)
+RUNNING = Running(name="runs-long", hours=24, least_usd="0.5")
+MUTING, MUTED = "gpu-loud", "gpu-muted"
+"""While one is critical, nobody is notified of the other's alerts of the same owner."""
+_INHIBITIONS = (
+    f"inhibitions: [{{when: {{rule: {MUTING}, severity: critical}}, mute: {{rule: {MUTED}}}, equal: [owner]}}]\n"
 )
 RELEASED_WITHIN_S = POLL_S + 3000
 """After an edit of quiet hours: it is read again, and the next poll goes by it."""
@@ -175,7 +214,7 @@ accounts:
   - {name: spare, type: webhook, url: "https://spare.sim.example/hook"}
   - {name: oncall, type: webhook, url: "https://oncall.sim.example/hook", fallback: spare}
 @SLACK@defaults: {notify: [pager, bridge], repeat_interval: 24h, repeat_backoff: 1, resolve_below: 90%}
-actions:
+@INHIBITIONS@actions:
   - {name: stop, type: stop_instance, accounts: {default: {api_key_file: stop.key}}, approvers: [U04ABCDEF]}
 rules:
 """
@@ -197,9 +236,7 @@ _OTHERS = {
     "newcomer": """\
   - {name: newcomer, type: first_spend, category: gpu, severity: info, lookback: 7d, min_spend: $5}
 """,
-    "runs-long": """\
-  - {name: runs-long, type: running, thresholds: {warning: 24h, critical: 96h}, min_rate: 0.5}
-""",
+    RUNNING.name: RUNNING.text(),
     "stale": """\
   - {name: stale, type: data_stale, category: gpu, thresholds: {warning: 20h}}
 """,
@@ -261,9 +298,10 @@ class RulesFile:
         hours = next((rule.escalates for rule in ROLLING if rule.name == name), 0)
         return hours * HOUR_S or None
 
-    def repeats_after_s(self, name: str) -> float:
-        """Return after what time a rule's alerts are repeated."""
-        return next((rule.repeat for rule in ROLLING if rule.name == name), REPEAT) * HOUR_S
+    def repeats_after_s(self, name: str, repeats: int = 0) -> float:
+        """Return after what time a rule's alerts are repeated, once they were so often; a week is the longest."""
+        found = next((rule.repeat * rule.backoff**repeats for rule in ROLLING if rule.name == name), REPEAT)
+        return min(found, 7 * 24) * HOUR_S
 
     def may_be_quiet(self, at_s: float, by_s: float = 0.0) -> list[bool]:
         """
@@ -321,6 +359,7 @@ class RulesFile:
             "@SLACK@": slack if has_slack else "",
             "@SECOND@": _SECOND if self.has_second else "",
             "@OWNERS@": _owners() if has_teams else "",
+            "@INHIBITIONS@": _INHIBITIONS if any(rule.name == MUTED for rule in self.at_first) else "",
             "@RESOURCES@": "true" if self.has_resources else "false",
         }
         head = _HEAD

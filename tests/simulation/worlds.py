@@ -44,7 +44,7 @@ from tests.simulation.plan import (
     Wall,
 )
 
-OTHERS = ("month", "daily", "calendar", "spike", "newcomer", "runs-long", "stale")
+OTHERS = ("month", "daily", "calendar", "spike", "newcomer", "runs-long", "stale", "weekly", "berlin-day")
 """The rules that are not of rolling spend."""
 
 
@@ -192,6 +192,9 @@ def _cuts(rng: Chance, days: int) -> Iterator[Event]:
 def _threads(rng: Chance, days: int) -> Iterator[Event]:
     """Alerts come, rise, go and come again in Slack, which loses answers; the process dies in the middle of posts."""
     yield from come_and_go(rng, days, many=rng.choice((2, 7)))
+    # One fires for longer than messages are kept, and rises then.
+    yield Run(owner="gpu-08", category="gpu", first=1, last=days * 24 - 12, rate=9 * USD)
+    yield Run(owner="gpu-08", category="gpu", first=52, last=days * 24 - 12, rate=20 * USD)
     for half_day in range(days * 2):
         at_s = half_day * DAY_S // 2 + rng.randrange(6 * HOUR_S)
         if rng.random() < 0.5:
@@ -276,7 +279,7 @@ KINDS = (
         has_resources=True,
     ),
     Kind(name="storms", events=_storms, rolling=("gpu-burst",)),
-    Kind(name="holding", events=_holding, rolling=("gpu-holds", "gpu-tiers")),
+    Kind(name="holding", events=_holding, rolling=("gpu-holds", "gpu-waits", "gpu-tiers")),
     Kind(name="nights", events=_nights, rolling=("llm-hours", "gpu-tiers")),
     Kind(name="clock", events=_clock, rolling=("gpu-burst", "gpu-tiers")),
     Kind(name="cuts", events=_cuts, rolling=("gpu-burst", "llm-hours")),
@@ -284,7 +287,7 @@ KINDS = (
     Kind(name="credits", events=_credits, rolling=("gpu-day", "storage", "everything"), others=("stale", "month")),
     Kind(name="crowd", events=_crowd, rolling=("gpu-day", "gpu-tiers"), others=("runs-long",), has_resources=True),
     Kind(name="blind", events=_blind, rolling=("gpu-burst", "llm-hours", "all-burst")),
-    Kind(name="periods", events=_periods, rolling=("gpu-all",), others=("daily", "calendar")),
+    Kind(name="periods", events=_periods, rolling=("gpu-all",), others=("daily", "calendar", "weekly")),
     Kind(name="reminders", events=arranged.reminders, rolling=("gpu-repeats", "gpu-escalates", "gpu-slack")),
     Kind(name="muted ends", events=arranged.muted_ends, rolling=("gpu-burst",)),
     Kind(name="exact", events=arranged.exact, rolling=("gpu-burst",)),
@@ -307,8 +310,12 @@ KINDS = (
         name="clock changes",
         events=arranged.clock_changes,
         rolling=("llm-hours", "gpu-tiers"),
+        others=("berlin-day",),
         starts=CLOCK_CHANGES,
         zones=("Europe/Berlin", "Europe/Helsinki"),
     ),
+    Kind(name="backing off", events=arranged.backing_off, rolling=("gpu-backs-off",)),
+    Kind(name="inhibitions", events=arranged.inhibitions, rolling=("gpu-loud", "gpu-muted")),
+    Kind(name="vouchers", events=arranged.vouchers, rolling=("gpu-paid",)),
 )
 """A seed's kind is its remainder."""

@@ -1,0 +1,55 @@
+"""What must hold of the money in messages of rolling spend: what the bills say, up to the hour that is named."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from tests.simulation.oracle_bills import PARTS, Group
+from tests.simulation.oracle_rolling import EMPTY, LATEST_HOURS, Seen
+from tests.simulation.plan import HOUR_S, USD
+from tests.simulation.rules import Rolling
+
+DIGIT = Fraction(1, 10**6)
+"""A value has six digits in messages."""
+
+
+def check_value(
+    rule: Rolling,
+    groups: Mapping[tuple[str, str | None], Group],
+    alert: dict[str, Any],
+    one: Seen | None,
+    start_s: float,
+) -> Iterator[str]:
+    """
+    Yield what is wrong with what a message of a firing alert says, that was sent in the cycle before.
+
+    Args:
+        alert: As the message has it.
+        one: As the daemon has it.
+    """
+    labels, notes = alert["labels"], alert["annotations"]
+    if "as_of" not in notes:
+        # A storm in Slack.
+        return
+    owner = labels.get("team") if rule.is_by_team else labels.get("owner") if rule.by_owner else None
+    group = groups.get((rule.category, owner), EMPTY)
+    as_of = int((datetime.fromisoformat(notes["as_of"]).timestamp() - start_s) // HOUR_S)
+    if not group.is_sure(as_of - rule.window - LATEST_HOURS):
+        return
+    said, exact = Fraction(notes["value"]), group.window(as_of, rule.window)
+    who = f"{rule.name} of {owner or 'all'}"
+    slack = DIGIT * USD * PARTS + (0 if group.is_hourly else len(group.rows) * PARTS)
+    if said * USD * PARTS > exact + slack:
+        yield f"{who}: a message says {notes['value']} USD through hour {as_of}, not {exact / PARTS / USD:.6f}"
+    is_same = one is not None and one.state == "firing" and one.as_of == as_of and one.is_window
+    if one is not None and is_same and rule.category and abs(one.value - said) > DIGIT:
+        yield f"{who}: a message says {notes['value']} USD through hour {as_of}, its alert {float(one.value):.6f}"
+    line = rule.lines.get(labels.get("severity", ""))
+    if line is None:
+        yield f"{who}: a message says {labels.get('severity')!r}, which the rule does not have"
+    elif "threshold" in notes and Decimal(notes["threshold"]) != line:
+        yield f"{who}: a message names {notes['threshold']} as the line of {labels['severity']}, which is {line}"
+    elif said < line * Fraction(9, 10) - DIGIT and not rule.keeps:
+        yield f"{who}: a message says {labels['severity']} with {notes['value']} USD, left below 90 % of {line}"
