@@ -190,8 +190,8 @@ def slow_answers(rng: Chance, days: int) -> Iterator[Event]:
     for day in range(days):
         # One category hands over to another, which answers late: together they are above the line all the time.
         hour = day * 24 + rng.choice((8, 12, 16))
-        yield Run(owner="gpu-02", category="gpu", first=hour - 7, last=hour - 1, rate=20 * USD)
-        yield Run(owner="llm-02", category="llm", first=hour, last=hour + 6, rate=20 * USD)
+        yield Run(owner="gpu-02", category="gpu", first=hour - 7, last=hour - 1, rate=60 * USD)
+        yield Run(owner="llm-02", category="llm", first=hour, last=hour + 6, rate=60 * USD)
         at_s = (hour + 4) * HOUR_S
         yield ApiTrouble(at_s=at_s - 60, until_s=at_s + 300, kind="slow", category="llm")
 

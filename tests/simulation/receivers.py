@@ -90,7 +90,7 @@ class Network(httpx.AsyncBaseTransport):
         """(when, receiver, key)."""
         self.refused: dict[tuple[str, str], tuple[float, frozenset[str]]] = {}
         """By receiver and key what was refused for good: when first, and which alerts it speaks of."""
-        self._tries: Counter[str] = Counter()
+        self._tries: Counter[tuple[str, str]] = Counter()
         self.wait_until_s: dict[tuple[str, str], float] = {}
         """By receiver and key until when it asked to wait."""
         self.hasty: list[str] = []
@@ -143,8 +143,11 @@ class Network(httpx.AsyncBaseTransport):
         """Note that a receiver asks to be left alone with something for a time."""
         self.wait_until_s[receiver, key] = self.world.now_s + WAIT_S
 
-    def note_attempt(self, receiver: str, key: str) -> None:
+    async def note_attempt(self, receiver: str, key: str) -> None:
         """Note an attempt, and whether it comes sooner than it was asked for."""
+        self._tries[receiver, key] += 1
+        if self._tries[receiver, key] > MOST_TRIES:
+            await asyncio.sleep(NEVER_S)
         left_s = self.wait_until_s.get((receiver, key), 0.0) - self.world.now_s
         if left_s > 1:
             self.hasty.append(f"{receiver} asked to wait {WAIT_S} s, and was asked again {left_s:.0f} s too soon")
@@ -163,10 +166,7 @@ class Network(httpx.AsyncBaseTransport):
         await asyncio.sleep(self.world.rng.choice((0.02, 0.3)))
         key = request.headers.get("Idempotency-Key", "")
         self.attempts.append((self.world.now_s, receiver, key))
-        self._tries[key] += 1
-        self.note_attempt(receiver, key)
-        if self._tries[key] > MOST_TRIES:
-            await asyncio.sleep(NEVER_S)
+        await self.note_attempt(receiver, key)
         trouble = self.trouble(receiver)
         match trouble:
             case "down":

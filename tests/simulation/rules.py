@@ -125,6 +125,7 @@ ROLLING = (
     Rolling(name="storage", category="cloud_storage", window=72, lines={"warning": 60}),
     Rolling(name="everything", category="", window=24, lines={"warning": 50, "critical": 400}, by_owner=False),
     Rolling(name="all-burst", category="", window=3, lines={"warning": 25, "critical": 60}, by_owner=False),
+    Rolling(name="all-high", category="", window=3, lines={"warning": 100}, by_owner=False),
     Rolling(name="gpu-all", category="gpu", window=12, lines={"info": 100, "warning": 300}, by_owner=False),
     Rolling(name="gpu-repeats", category="gpu", window=3, lines={"warning": 20, "critical": 60}, repeat=8),
     Rolling(name="gpu-escalates", category="gpu", window=3, lines={"warning": 20}, escalates=8, notify=("bridge",)),

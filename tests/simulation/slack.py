@@ -67,7 +67,7 @@ class Slack:
         cut = network.cut
         is_cut = cut is not None and cut.begin()
         network.attempts.append((network.world.now_s, RECEIVER, key))
-        network.note_attempt(RECEIVER, key)
+        await network.note_attempt(RECEIVER, key)
         waited_s = network.world.now_s - self._posted_at_s
         if waited_s < PACE_S:
             network.hasty.append(f"two posts to one channel within {waited_s:.2f} s")
