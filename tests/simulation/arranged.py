@@ -185,7 +185,7 @@ def slow_answers(rng: Chance, days: int) -> Iterator[Event]:
                 kind=rng.choice(("slow", "slow", "hanging")),
                 category=rng.choice(("llm", "llm", "cloud_storage", "gpu")),
             )
-        if rng.random() < 0.15:
+        if rng.random() < 0.06:
             yield Kill(at_s=poll * POLL_S + rng.choice((3, 8, 30)), steps=rng.randrange(1, 300), back_after_s=5)
     for day in range(days):
         # One category hands over to another, which answers late: together they are above the line all the time.
@@ -193,7 +193,7 @@ def slow_answers(rng: Chance, days: int) -> Iterator[Event]:
         yield Run(owner="gpu-02", category="gpu", first=hour - 7, last=hour - 1, rate=60 * USD)
         yield Run(owner="llm-02", category="llm", first=hour, last=hour + 6, rate=60 * USD)
         at_s = (hour + 4) * HOUR_S
-        yield ApiTrouble(at_s=at_s - 60, until_s=at_s + 300, kind="slow", category="llm")
+        yield ApiTrouble(at_s=at_s - 60, until_s=at_s + 300, kind="slower", category="llm")
 
 
 def accounts(rng: Chance, days: int) -> Iterator[Event]:

@@ -106,6 +106,7 @@ API_WORDS = {
     "empty": "answers with an empty list",
     "unknown": "denies that there is such a category",
     "slow": "takes long to answer",
+    "slower": "takes as long to answer as it may",
 }
 
 

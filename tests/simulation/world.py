@@ -226,8 +226,8 @@ class World:
         category = query.get("productCategory", "") + account
         is_bills = path == "/openapi/v1/billing/bill/list"
         trouble = self.trouble(category)
-        if trouble == "slow":
-            await asyncio.sleep(self.rng.choice(SLOW_S))
+        if trouble in {"slow", "slower"}:
+            await asyncio.sleep(self.rng.choice(SLOW_S) if trouble == "slow" else SLOW_S[-1])
         elif trouble and (is_bills or trouble in {"down", "hanging", "failing", "limited", "denied"}):
             spoilt = await self._spoilt(trouble, category, query if is_bills else None)
             if spoilt is not None:
