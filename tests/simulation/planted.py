@@ -98,8 +98,11 @@ FOUND_BY = {
     "ignore a rule's team": 21,
     "quiet hours by UTC": 23,
     "quiet hours without daylight saving": 23,
-    "acknowledge without a word": 35,
-    "never read older hours again": 38,
+    "prune the messages of what fires": 6,
+    "send before commit": 6,
+    "end while bills are awaited": 18,
+    "acknowledge without a word": 38,
+    "never read older hours again": 41,
 }
 """A seed of three days that finds each of these: so many seeds from 0 on, and one, are enough."""
 PLANTED: dict[str, Mutant] = {mutant.name: mutant for mutant in (*OWN, *FURTHER, *(TABLE[name] for name in _SHARED))}
