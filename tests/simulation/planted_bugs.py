@@ -84,7 +84,7 @@ OWN = (
         "notify in quiet hours",
         "core.messages.dispatch",
         "if held_until is not None and not entry.message.reason.is_edit:",
-        "if held_until is not None and held_until < now and not entry.message.reason.is_edit:",
+        "if held_until is not None and held_until < self.now and not entry.message.reason.is_edit:",
         "quiet hours hold what is not critical",
     ),
     planted_bug(

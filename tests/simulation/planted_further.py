@@ -166,15 +166,15 @@ FURTHER = (
     planted_bug(
         "fire above the line alone",
         "core.rules.rule",
-        "if value >= limit)",
-        "if value > limit)",
+        "if value >= limit]",
+        "if value > limit]",
         "reached means at or above",
     ),
     planted_bug(
         "the lowest severity for all",
         "core.rules.rule",
-        "return max((severity for severity, limit in limits.items() if value >= limit), default=None)",
-        "return min((severity for severity, limit in limits.items() if value >= limit), default=None)",
+        "return max([severity for severity, limit in limits.items() if value >= limit], default=None)",
+        "return min([severity for severity, limit in limits.items() if value >= limit], default=None)",
         "an alert has the highest severity reached",
     ),
     planted_bug(

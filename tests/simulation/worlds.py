@@ -301,7 +301,9 @@ KINDS = (
     ),
     Kind(name="refusals", events=arranged.refusals, rolling=("gpu-burst",)),
     Kind(name="instants", events=arranged.instants, rolling=("gpu-burst",)),
-    Kind(name="slow answers", events=arranged.slow_answers, rolling=("gpu-burst", "llm-burst", "all-burst", "all-high")),
+    Kind(
+        name="slow answers", events=arranged.slow_answers, rolling=("gpu-burst", "llm-burst", "all-burst", "all-high")
+    ),
     Kind(name="accounts", events=arranged.accounts, rolling=("first", "second", "everything"), has_second=True),
     Kind(name="keeping", events=arranged.keeping, rolling=("gpu-keeps",)),
     Kind(name="teams", events=arranged.teams, rolling=("gpu-team", "gpu-red")),
