@@ -9,6 +9,7 @@ correct. At worst a name in a bill that resembles an instant is shown in another
 import re
 from collections.abc import Iterator
 from datetime import MAXYEAR, UTC, datetime, timedelta
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 from alertd.core.dataclass import dataclass
@@ -41,7 +42,9 @@ class Clock:
         """Return a text with each of its instants shown by this clock."""
         if " UTC" not in text:
             return text
-        return "".join(part if isinstance(part, str) else self.text(part) for part in parts_of(text))
+        # A page shows the same few instants many times.
+        shown = cache(self.text)
+        return "".join(part if isinstance(part, str) else shown(part) for part in parts_of(text))
 
 
 def parts_of(text: str) -> Iterator[str | datetime]:
@@ -59,6 +62,7 @@ def parts_of(text: str) -> Iterator[str | datetime]:
         yield text[end:]
 
 
+@lru_cache(maxsize=1024)
 def _read(text: str) -> datetime | None:
     """Return the instant in UTC; None if there is no such day, or it is too near the calendar's limits to convert."""
     try:

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 
 from alertd.core.actions import ActionRequest
-from alertd.core.alert import Alert, AlertState
+from alertd.core.alert import Alert
 from alertd.core.alerts.acting import NO_ACTIONS, Acting
 from alertd.core.alerts.judge import judge
 from alertd.core.alerts.lifecycle import Move, numbered_from
@@ -101,8 +101,7 @@ class Cycle:
 
     def open_alerts(self) -> list[Alert]:
         """Return what is pending or firing after the last cycle."""
-        known = self._state.alerts.values() if self._state is not None else ()
-        return [alert for alert in known if alert.state is not AlertState.RESOLVED]
+        return list(self._state.open_alerts()) if self._state is not None else []
 
     @property
     def plan(self) -> Plan:
@@ -317,7 +316,7 @@ class Cycle:
             begun = self._timer()
             moves, facts = await self._evaluate(now, report, rules)
             report.evaluate_s += self._timer() - begun
-            begun, moves = self._timer(), [move for move in moves if move.is_rise or not only_rises]
+            begun, moves = self._timer(), [move for move in moves if not only_rises or move.is_rise]
             await self._decide(moves, facts, now, report, is_whole=is_whole)
             report.decide_s += self._timer() - begun
 
@@ -382,6 +381,7 @@ class Cycle:
             headline_of=self._plan.headline_of,
             chart_of=charts(facts),
             acting=await self.acting(now),
+            calm=self.state.calm,
             now=now,
         )
 

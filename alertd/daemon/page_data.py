@@ -10,6 +10,7 @@ from datetime import datetime
 
 from alertd.core.alerts.request_outcome import RequestOutcome, find_alert
 from alertd.core.alerts.requests import Request
+from alertd.core.spend.data_state import DataState
 from alertd.core.spend.lists import View
 from alertd.core.spend.steps import Steps, StepSums
 from alertd.daemon.cycle import Cycle
@@ -18,6 +19,7 @@ from alertd.queries.alert_history import read_history
 from alertd.queries.status import Status
 from alertd.web.figures import Figures
 from alertd.web.listed_alerts import ListedAlerts
+from alertd.web.overview_budgets import BudgetLines
 from alertd.web.page_context import AlertFile, PageFacts
 
 
@@ -48,6 +50,9 @@ class PageData:
         self._carry_out = carry_out
         self._now = now
         self._alerts = ListedAlerts(())
+        self._budget_lines = BudgetLines()
+        self._data: DataState | None = None
+        """What the last page showed."""
         self._reading = asyncio.Lock()
         self._readings: dict[tuple[datetime | None, Steps], StepSums] = {}
 
@@ -58,23 +63,25 @@ class PageData:
     async def look(self) -> PageFacts:
         """Return what is known now."""
         now = self._now()
-        # Queried together, to wait only once for other users of the store.
-        status, waiting = await asyncio.gather(self._status(), self._gateway.open_entries())
-        held = await self._cycle.held()
+        status, held = await self._status(), await self._cycle.held()
         state, plan = self._cycle.state, self._cycle.plan
         self._alerts = self._alerts.renewed(tuple(state.alerts.values()))
+        data = held.data(View.USAGE, now, plan.settle_delay)
+        data.share_streams(self._data)
+        self._data = data
         return PageFacts(
             now=now,
             status=status,
             alerts=self._alerts,
-            waiting=tuple(waiting),
+            waiting=status.waiting,
             silences=tuple(state.silences.values()),
             bills=held.bills,
             balances=tuple(balance for _, balance in sorted(held.balances.items())),
-            data=held.data(View.USAGE, now, plan.settle_delay),
+            data=data,
             audience=plan.audience,
             timezone=plan.timezone,
             overview=self._figures.overview,
+            budget_lines=self._budget_lines,
         )
 
     async def spend(self, known: PageFacts, steps: Steps | None) -> StepSums | None:

@@ -7,11 +7,13 @@ Data and types only; `intake` reads and files, `cycle` judges and decides.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
+from operator import is_
 from typing import Protocol
 
 from alertd.core.actions import Action
-from alertd.core.alert import Alert
+from alertd.core.alert import Alert, AlertState
 from alertd.core.alerts.audience import Audience
+from alertd.core.alerts.due import Calm
 from alertd.core.alerts.silence import Silence
 from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, hour_of
@@ -143,6 +145,20 @@ class DaemonState:
     """Subscriptions, of all accounts."""
     edges: tuple[KnownEdge, ...] = ()
     """Data edges that the current bills would move back."""
+    dated: tuple[datetime, tuple[Alert, ...]] | None = None
+    """The alerts that were last checked for instants in the future, and by which time."""
+
+    calm: Calm = field(default_factory=Calm)
+    """Of which alerts nothing is due for the time being."""
+    _opened: tuple[tuple[Alert, ...], tuple[Alert, ...]] = ((), ())
+    """All alerts when the open ones were last listed, and these."""
+
+    def open_alerts(self) -> tuple[Alert, ...]:
+        """Return what is pending or firing; the same tuple while no alert changes."""
+        alerts = tuple(self.alerts.values())
+        if len(alerts) != len(self._opened[0]) or not all(map(is_, alerts, self._opened[0])):
+            self._opened = alerts, tuple(alert for alert in alerts if alert.state is not AlertState.RESOLVED)
+        return self._opened[1]
 
     def replace_terms(self, account: str, span: HourRange, terms: Sequence[Term]) -> None:
         """Apply the subscriptions read for a range of purchases."""

@@ -11,7 +11,7 @@ from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request
 from alertd.daemon.app import App
 from alertd.daemon.page_data import PageData
-from alertd.queries.status import Status, read_status
+from alertd.queries.status import Edges, Status, read_status
 from alertd.settings.listen import Listen
 from alertd.store.url import parse_database_url
 from alertd.web.guard import Guard
@@ -46,7 +46,7 @@ async def serve_page(
     settings, gateway = app.settings, app.gateway
     # Polls judge and read in their own threads: a page waits for each of their switch intervals.
     sys.setswitchinterval(_TURN_S)
-    database = parse_database_url(settings.store_url())
+    database, edges = parse_database_url(settings.store_url()), Edges()
 
     async def status() -> Status:
         at = now()
@@ -57,6 +57,7 @@ async def serve_page(
             poll_interval=settings.poll_interval,
             settle_delay=settings.settle_delay,
             books=[book for books in held.books.values() for _, book in sorted(books.items()) if book.is_asked],
+            known_edges=edges,
             open_alerts=tuple(app.cycle.open_alerts()),
         )
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from alertd import __version__
 from alertd.core.alert import Alert, AlertState
 from alertd.core.dataclass import dataclass
-from alertd.core.hours import start_of
+from alertd.core.hours import hour_of, start_of
 from alertd.core.instant import iso_instant, iso_instant_or_none
 from alertd.core.messages.holding import overdue
 from alertd.core.messages.message import truncate
@@ -44,6 +44,8 @@ class Status:
     open_alerts: tuple[Alert, ...]
     edges: tuple[Edge, ...]
     receivers: tuple[ReceiverHealth, ...]
+    waiting: tuple[OutboxEntry, ...] = ()
+    """Open outbox entries."""
     resources: tuple[ResourceHealth, ...]
     rules_file: ReloadOutcome | None
     clock: ClockRecord = ClockRecord()
@@ -181,6 +183,7 @@ def read_status(
     poll_interval: timedelta,
     settle_delay: timedelta,
     books: Sequence[CategoryBook] | None = None,
+    known_edges: "Edges | None" = None,
     open_alerts: tuple[Alert, ...] | None = None,
 ) -> Status:
     """
@@ -188,7 +191,8 @@ def read_status(
 
     Args:
         books: The store's books if already loaded: with a long history, loading them takes a while.
-        open_alerts: Likewise, the open alerts.
+        known_edges: What was worked out for earlier answers; None for a single one.
+        open_alerts: Likewise as *books*, the open alerts.
 
     Raises:
         StoreError: The store cannot be read.
@@ -199,11 +203,12 @@ def read_status(
         last = next(iter(store.cycles.last(1)), None)
         good = store.cycles.last_good()
         open_alerts = store.alerts.open_alerts() if open_alerts is None else open_alerts
-        receivers = _receivers(store, now)
+        waiting = store.outbox.open_entries()
+        receivers = _receivers(store, waiting, now)
         rules_file = store.meta.rules_file
         clock, next_poll = store.meta.clock, store.meta.next_poll_at
         resources = _resources(store)
-    edges = tuple(_edge(book, now, settle_delay) for book in books)
+    edges = (known_edges or Edges()).of(books, now, settle_delay)
     states = [alert.state for alert in open_alerts]
     return Status(
         version=__version__,
@@ -219,6 +224,7 @@ def read_status(
         open_alerts=open_alerts,
         edges=edges,
         receivers=receivers,
+        waiting=tuple(waiting),
         resources=resources,
         rules_file=rules_file,
         clock=clock,
@@ -256,6 +262,23 @@ def _books(store: Store, view: View) -> list[CategoryBook]:
     return [book for (account, _), book in known if last is None or account in last.accounts]
 
 
+class Edges:
+    """Through when books are billed, worked out once in an hour for as long as they are the same."""
+
+    def __init__(self) -> None:
+        self._inputs: tuple[int, timedelta] | None = None
+        self._known: dict[int, tuple[CategoryBook, Edge]] = {}
+        """By the identity of the book, which is kept too, so that no other can have it."""
+
+    def of(self, books: Sequence[CategoryBook], now: datetime, settle_delay: timedelta) -> tuple[Edge, ...]:
+        """Return the edge of each of the books."""
+        inputs = (hour_of(now), settle_delay)
+        known = self._known if inputs == self._inputs else {}
+        found = {id(book): known.get(id(book)) or (book, _edge(book, now, settle_delay)) for book in books}
+        self._inputs, self._known = inputs, found
+        return tuple(edge for _, edge in found.values())
+
+
 def _edge(book: CategoryBook, now: datetime, settle_delay: timedelta) -> Edge:
     streams = streams_of_book(book, now, settle_delay)
     edge = max((stream.edge for stream in streams), default=None)
@@ -271,11 +294,10 @@ def _edge(book: CategoryBook, now: datetime, settle_delay: timedelta) -> Edge:
     )
 
 
-def _receivers(store: Store, now: datetime) -> tuple[ReceiverHealth, ...]:
+def _receivers(store: Store, entries: Sequence[OutboxEntry], now: datetime) -> tuple[ReceiverHealth, ...]:
     counts: dict[str, dict[EntryState, int]] = {}
     for (receiver, state), count in store.outbox.counts().items():
         counts.setdefault(receiver, {})[state] = count
-    entries = store.outbox.open_entries()
     errors = {entry.receiver: entry for entry in entries if entry.error}
     due: dict[str, datetime] = {}
     for entry in overdue(entries, now):

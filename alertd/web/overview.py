@@ -164,7 +164,7 @@ def overview_page(known: PageFacts) -> OverviewPage:
         firing_more=max(0, len(firing) - _MOST_ALERTS),
         pending=tuple(alert_line(alert, held, known.now) for alert in pending[:_MOST_ALERTS]),
         ended=tuple(alert_line(alert, held, known.now) for alert in ended),
-        budgets=budgets_of(known.overview, known.audience.owners),
+        budgets=budgets_of(known.overview, known.audience.owners, known.budget_lines),
         bills=tuple(_bill_line(tracked) for tracked in bills[:_BILLS]),
         bills_more=max(0, len(bills) - _BILLS),
         balances=tuple(_balances(known)),

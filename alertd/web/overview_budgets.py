@@ -1,5 +1,7 @@
 """The budgets of the overview page, the largest spent share first: figures and words."""
 
+from collections.abc import Iterable
+
 from alertd.core.dataclass import dataclass
 from alertd.core.money import format_usd
 from alertd.core.owners import OwnerDirectory
@@ -45,10 +47,26 @@ class Budgets:
     """Rules that cannot judge some groups, and why."""
 
 
-def budgets_of(overview: Overview | None, owners: OwnerDirectory) -> Budgets:
+class BudgetLines:
+    """The lines of the last page, each used again while its figures are the same; lives as long as the pages."""
+
+    def __init__(self) -> None:
+        self._owners: OwnerDirectory | None = None
+        self._known: dict[int, tuple[BudgetFigures, BudgetLine]] = {}
+        """By the identity of the figures, which are kept too, so that no others can have it."""
+
+    def of(self, figures: Iterable[BudgetFigures], owners: OwnerDirectory) -> list[BudgetLine]:
+        """Return the line of each of the figures."""
+        known = self._known if owners is self._owners else {}
+        found = {id(one): known.get(id(one)) or (one, _budget_line(one, owners)) for one in figures}
+        self._owners, self._known = owners, found
+        return [line for _, line in found.values()]
+
+
+def budgets_of(overview: Overview | None, owners: OwnerDirectory, known: BudgetLines) -> Budgets:
     """Return the budgets for the page; none before the first poll."""
     budgets = overview.budgets if overview is not None else NO_BUDGETS
-    lines = [_budget_line(each, owners) for each in budgets.figures]
+    lines = known.of(budgets.figures, owners)
     return Budgets(
         shown=tuple(lines[:_BUDGETS]),
         folded=tuple(lines[_BUDGETS:]),

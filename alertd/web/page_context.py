@@ -1,5 +1,6 @@
 """The data of the status page, and the interface through which it queries the daemon. Types only."""
 
+from dataclasses import field
 from datetime import datetime
 from typing import Protocol
 
@@ -19,6 +20,7 @@ from alertd.core.spend.steps import Steps, StepSums
 from alertd.queries.alert_history import AlertHistory
 from alertd.queries.status import Status
 from alertd.web.listed_alerts import ListedAlerts
+from alertd.web.overview_budgets import BudgetLines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,8 @@ class PageFacts:
     """The time zone whose months are shown."""
     overview: Overview | None
     """None until the first cycle has finished."""
+    budget_lines: BudgetLines = field(default_factory=BudgetLines)
+    """The lines of budgets that pages showed before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

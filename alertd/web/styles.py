@@ -100,6 +100,6 @@ async def answer_file(request: web.Request) -> web.Response:
 
 def _printable(value: object) -> object:
     """Return a text escaped for HTML, line by line; text that is markup already was escaped piece by piece."""
-    if type(value) is not str:
+    if type(value) is not str or (value.isascii() and value.isprintable()):
         return value
     return "\n".join(UNSAFE.sub("\ufffd", without_floods(line)) for line in value.split("\n"))

@@ -1,6 +1,6 @@
 """Whether a notification is due, and why."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from alertd.core.alert import Address, Alert, AlertState
@@ -50,6 +50,29 @@ def _end_reason(before: Alert | None, after: Alert, rule: Rule | None) -> Notify
     was_firing = before is not None and before.state is AlertState.FIRING
     wanted = rule is None or (rule.send_resolved and not rule.is_event(after))
     return NotifyReason.RESOLVED if was_firing and after.notified_at is not None and wanted else None
+
+
+class Calm:
+    """Moves of which no notification is due before a known instant; lives as long as what the daemon knows."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, tuple[Move, datetime]] = {}
+
+    def note(self, move: Move) -> None:
+        """Record a move that changes nothing, and of which nothing is due now."""
+        alert, rule, until = move.after, move.rule, datetime.max.replace(tzinfo=UTC)
+        if alert.state is AlertState.FIRING and rule is not None and alert.acknowledged_by is None:
+            until = next_due_at(alert, rule) or until
+        self._until[alert.fingerprint] = move, until
+
+    def holds(self, move: Move, now: datetime) -> bool:
+        """Return whether this very move was recorded, and nothing of it has become due since."""
+        known = self._until.get(move.after.fingerprint)
+        return known is not None and known[0] is move and now < known[1]
+
+    def drop(self, move: Move) -> None:
+        """Forget an alert that has changed."""
+        self._until.pop(move.after.fingerprint, None)
 
 
 def repeat_interval(rule: Rule, repeat_count: int) -> timedelta | None:

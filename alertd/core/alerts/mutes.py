@@ -38,6 +38,11 @@ class Mutes:
         self._inhibitors = Inhibitors(inhibitions, alerts.values())
         self._now = now
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no silence is active and there are no inhibitions."""
+        return not self._silences and not self._inhibitors
+
     def noted(self, alert: Alert) -> Alert:
         """Return the alert with what mutes it now; only firing alerts can be muted."""
         muted = self._of(alert) if alert.state is AlertState.FIRING else None
@@ -45,7 +50,7 @@ class Mutes:
 
     def _of(self, alert: Alert) -> Muted | None:
         """Return the silence that mutes an alert, else the inhibition: a person's request takes precedence."""
-        if not self._silences and not self._inhibitors:
+        if self.is_empty:
             return None
         labels = matchable(alert)
         silence = silence_of(self._silences, alert, labels, self._now)

@@ -6,6 +6,7 @@ It builds outbox entries, without sending or storing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
 from functools import cache, partial
@@ -14,7 +15,7 @@ from alertd.core.actions import ActionRequest
 from alertd.core.alert import Address, Alert, AlertState
 from alertd.core.alerts.acting import NO_ACTIONS, Acting
 from alertd.core.alerts.audience import Audience
-from alertd.core.alerts.due import corrected, notified, notify_reason
+from alertd.core.alerts.due import Calm, corrected, notified, notify_reason
 from alertd.core.alerts.lifecycle import Move
 from alertd.core.alerts.mutes import NO_RECEIVER, Mutes
 from alertd.core.alerts.reason import NotifyReason
@@ -76,6 +77,8 @@ class Dispatcher:
     """Draws an alert's chart; called only for messages that show it."""
     acting: Acting = NO_ACTIONS
     """Actions that are offered and those that were requested."""
+    calm: Calm = field(default_factory=Calm)
+    """Of which moves nothing is due, from earlier decisions."""
     now: datetime
 
     def decide(
@@ -101,7 +104,7 @@ class Dispatcher:
         mutes = Mutes(silences, self.audience.inhibitions, present, self.now)
         dues: dict[Address, list[_Due]] = {}
         # At most polls nearly all alerts are unchanged.
-        moving = [move for move in moves if not _is_as_it_was(move, mutes, self.now)]
+        moving = [move for move in moves if not self._is_calm(move, mutes)]
         after = [self._noted(move, mutes, dues) for move in sorted(moving, key=_worst_first)]
         for move in filter(_looks_different, after):
             due = self._due(move, NotifyReason.UPDATED)
@@ -187,6 +190,18 @@ class Dispatcher:
             ),
         )
 
+    def _is_calm(self, move: Move, mutes: Mutes) -> bool:
+        """Return whether an alert needs neither storing nor sending."""
+        if not mutes.is_empty:
+            return _is_as_it_was(move, mutes, self.now)
+        if self.calm.holds(move, self.now):
+            return True
+        if _is_as_it_was(move, mutes, self.now):
+            self.calm.note(move)
+            return True
+        self.calm.drop(move)
+        return False
+
     def _noted(self, move: Move, mutes: Mutes, dues: dict[Address, list[_Due]]) -> Move:
         """Return a move with what mutes it or who is notified; due notifications are added to *dues*."""
         move = replace(move, after=mutes.noted(move.after))
@@ -219,7 +234,7 @@ class Dispatcher:
         """Return the entries for due notifications, and the waiting ones that each includes."""
         entries: list[OutboxEntry] = []
         folded: dict[str, tuple[int, ...]] = {}
-        waiting_for = by_place(waiting)
+        waiting_for = by_place(waiting) if dues else {}
         for address, of_address in dues.items():
             for bundle in _bundles(of_address, is_first_cycle=is_first_cycle):
                 entry = self._entry(bundle, self._message(bundle, is_first_cycle=is_first_cycle), address)

@@ -65,6 +65,19 @@ class DataState:
         """Use streams that were computed before."""
         self._streams[:] = [streams]
 
+    def share_streams(self, other: "DataState | None") -> None:
+        """Use the streams of other data if they are of the same books, in the same hour."""
+        if other is None or not other._streams or (self.known_streams or other.known_streams) is not None:  # noqa: SLF001 -- another of this class
+            return
+        is_same = (
+            hour_of(self.now) == hour_of(other.now)
+            and self.settle_delay == other.settle_delay
+            and self.books.keys() == other.books.keys()
+            and all(book is other.books[key] for key, book in self.books.items())
+        )
+        if is_same:
+            self.use_streams(other.streams)
+
     @property
     def streams(self) -> Streams:
         """The streams of all categories; computed once for all rules."""

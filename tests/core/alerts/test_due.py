@@ -7,9 +7,10 @@ from fractions import Fraction
 import pytest
 
 from alertd.core.alert import Address, Alert, AlertState, Billed
-from alertd.core.alerts.due import notified, notify_reason, repeat_interval
+from alertd.core.alerts.due import Calm, notified, notify_reason, repeat_interval
 from alertd.core.alerts.lifecycle import Move, end, step
 from alertd.core.alerts.reason import NotifyReason
+from alertd.core.rules.base import Escalation
 from alertd.core.rules.rolling_spend import RollingSpend
 from tests.core.builders import (
     CRITICAL,
@@ -210,3 +211,34 @@ def test_notified_when_noted_then_receivers_add_up_and_repeats_count() -> None:
     assert notified(worse, FIRST, (D,), NOW).notified_to == (D,)
     assert first.state is AlertState.FIRING
     assert first.severity is WARNING
+
+
+CALM_RULES = (
+    NEVER,
+    rolling(repeat_interval=2 * HOUR, repeat_backoff=Fraction(2)),
+    rolling(repeat_interval=None, escalate=Escalation(after=3 * HOUR, notify=("oncall",))),
+    rolling(repeat_interval=5 * HOUR, escalate=Escalation(after=HOUR, notify=("oncall",))),
+)
+
+
+@pytest.mark.parametrize("rule", CALM_RULES)
+@pytest.mark.parametrize("is_known", [False, True], ids=["not acknowledged", "acknowledged"])
+@pytest.mark.parametrize("state", [AlertState.PENDING, AlertState.FIRING])
+def test_calm_alert_when_time_passes_then_calm_until_something_is_due(
+    rule: RollingSpend, state: AlertState, *, is_known: bool
+) -> None:
+    """Thousands of alerts are passed over at a poll by what was found at an earlier one: never beyond what is due."""
+    alert = replace(notified(firing(rule=rule), FIRST, (FINOPS,), NOW), state=state)
+    alert = replace(alert, acknowledged_by="dana", acknowledged_at=NOW) if is_known else alert
+    same = Move(before=alert, after=alert, rule=rule)
+    calm = Calm()
+    assert not calm.holds(same, NOW)
+    assert notify_reason(same, NOW) is None
+    calm.note(same)
+    for minutes in range(0, 13 * 60, 20):
+        now = NOW + timedelta(minutes=minutes)
+        is_due = notify_reason(same, now) is not None
+        assert calm.holds(same, now) is not is_due, minutes
+    assert not calm.holds(replace(same), NOW)
+    calm.drop(same)
+    assert not calm.holds(same, NOW)
