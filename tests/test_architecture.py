@@ -2,7 +2,7 @@
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -52,6 +52,12 @@ def tree_of(module: str) -> ast.Module:
     return ast.parse(MODULES[module].read_text(encoding="utf-8"))
 
 
+@cache
+def imports_in(module: str) -> Sequence[ast.Import | ast.ImportFrom]:
+    """Every import statement of a module, also those inside functions."""
+    return [node for node in ast.walk(tree_of(module)) if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
 def imported(node: ast.Import | ast.ImportFrom) -> Iterator[str]:
     """The modules that a statement names; `from package import module` names the module."""
     if isinstance(node, ast.Import):
@@ -65,8 +71,8 @@ def imported(node: ast.Import | ast.ImportFrom) -> Iterator[str]:
 
 def imports_of(module: str, *, top_only: bool = False) -> set[str]:
     """Every module that a module imports; with *top_only* without those inside functions and for types only."""
-    nodes = tree_of(module).body if top_only else ast.walk(tree_of(module))
-    return {name for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for name in imported(node)}
+    nodes = [node for node in imports_in(module) if not node.col_offset] if top_only else imports_in(module)
+    return {name for node in nodes for name in imported(node)}
 
 
 def room_of(module: str) -> str:
@@ -168,9 +174,8 @@ def test_modules_when_imported_then_without_cycles() -> None:
 def asked(module: str) -> set[tuple[str, str]]:
     """The calls of a module that ask the system for the time, under whatever name it was imported."""
     names: dict[str, str] = {}
-    for node in ast.walk(tree_of(module)):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            names |= {alias.asname or alias.name: alias.name for alias in node.names}
+    for node in imports_in(module):
+        names |= {alias.asname or alias.name: alias.name for alias in node.names}
     found = set()
     for node in ast.walk(tree_of(module)):
         if isinstance(node, ast.Attribute):

@@ -10,7 +10,7 @@ from alertd.core.hours import hour_of
 from alertd.core.messages.outbox import EntryState
 from alertd.notify.base import Delivered, NotSent
 from tests.daemon.clock_life import POLL, Billing, Life, Pager, hourly, living
-from tests.examples import how_many, in_turn
+from tests.examples import how_many, in_turn, rest_slow
 from tests.virtual_clock import START, VirtualClock, run_stepped
 
 HOUR, DAY, YEAR = timedelta(hours=1), timedelta(days=1), timedelta(days=365)
@@ -174,7 +174,7 @@ async def nothing_is_lost_by_a_freeze(folder: Path, *, parts: int, part: int) ->
         assert life.about_clock == []
 
 
-@pytest.mark.parametrize("part", [15, 60, 110])
+@pytest.mark.parametrize("part", rest_slow([15, 60, 110]))
 async def test_life_when_the_process_is_frozen_at_an_await_then_nothing_is_lost(tmp_path: Path, part: int) -> None:
     """SIGSTOP, or a host that is out of memory: all deadlines are over at once when it goes on."""
     await nothing_is_lost_by_a_freeze(tmp_path, parts=400, part=part)
@@ -293,7 +293,7 @@ NIGHTS = {
 STEPS = [(night, hours * HOUR) for hours in (1, -1, 0, -2, 2) for night in NIGHTS]
 
 
-@pytest.mark.parametrize(("night", "off"), STEPS[: how_many(4, thorough=10)])
+@pytest.mark.parametrize(("night", "off"), STEPS[: how_many(2, thorough=10)])
 async def test_quiet_hours_when_the_clock_steps_with_daylight_saving_then_end_in_the_right_minute(
     tmp_path: Path, night: str, off: timedelta
 ) -> None:
@@ -315,7 +315,7 @@ async def test_quiet_hours_when_the_clock_steps_with_daylight_saving_then_end_in
         assert morning <= at <= morning + 2 * POLL
 
 
-@pytest.mark.parametrize("off", [0, 40, 500], ids="{} days ahead".format)
+@pytest.mark.parametrize("off", rest_slow([0, 40, 500]), ids="{} days ahead".format)
 async def test_money_that_vanished_when_read_again_within_seconds_then_is_not_believed(
     tmp_path: Path, off: int
 ) -> None:

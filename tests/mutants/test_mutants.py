@@ -26,6 +26,7 @@ def test_drawn_mutations_when_seed_is_the_same_then_so_are_they() -> None:
     assert {mutant.module for mutant in first} == set(modules)
 
 
+@pytest.mark.slow
 def test_drawn_mutations_when_planted_then_each_is_a_program() -> None:
     found = list(mutations("alertd.core.alerts.due"))
     assert len({mutant.name + mutant.after for mutant in found}) == len(found) > 40

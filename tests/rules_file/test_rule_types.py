@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import alertd
+from tests.e2e.forked import Forked
 
 ROOT = Path(alertd.__file__).parent.parent
 CONTRIBUTING = (ROOT / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -51,15 +52,13 @@ def install(folder: Path, package: str, source: str, types: Mapping[str, str]) -
 
 def alertd_in(folder: Path, *arguments: str) -> tuple[int, str, str]:
     """Run a command with the packages of a folder installed; the installation is read once per process."""
-    ran = subprocess.run(
-        [sys.executable, "-m", "alertd", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(folder), str(ROOT)))},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return ran.returncode, ran.stdout, ran.stderr
+    out, err = folder / "stdout", folder / "stderr"
+    ran = Forked(arguments, folder=folder, env={**os.environ, "PYTHONPATH": str(folder)}, out=out, err=err)
+    code = ran.wait(60)
+    texts = [path.read_text(encoding="utf-8") for path in (out, err)]
+    for path in (out, err):
+        path.unlink()
+    return code, *texts
 
 
 def test_example_of_contributing_when_installed_then_is_checked_described_and_judged(tmp_path: Path) -> None:

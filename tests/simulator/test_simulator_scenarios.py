@@ -81,6 +81,7 @@ def test_leaking_key_when_it_leaks_then_explodes_within_hours_and_stops(name: st
     assert spend(name, day + timedelta(hours=21), day + timedelta(hours=45), owner_id="key-ci") < 3
 
 
+@pytest.mark.slow
 def test_large_when_a_day_is_read_then_every_owner_has_every_hour() -> None:
     """The answer of benchmarks: whole, valid, and made piece by piece."""
     world = SCENARIOS["large"](1, START)

@@ -368,6 +368,7 @@ async def test_clock_when_it_moves_then_later_rows_appear() -> None:
     assert sorted(set(counts)) == counts
 
 
+@pytest.mark.slow
 async def test_large_answer_when_the_client_leaves_within_it_then_the_server_lives_on() -> None:
     """A month of a large account is streamed; whoever has enough may go."""
     month = query("gpu", startTime=START_S, endTime=START_S + 31 * DAY_S - 1)

@@ -190,6 +190,7 @@ def test_disk_when_full_then_nothing_is_kept_and_it_goes_on_after_relief(store: 
     assert kept(store) == 2
 
 
+@pytest.mark.slow
 def test_file_size_when_limited_then_nothing_is_kept_and_it_goes_on_after_relief(start: Start) -> None:
     """An I/O error rolls back like a full disk."""
     child = start("limit")
@@ -241,6 +242,7 @@ def test_sync_when_it_fails_once_then_that_commit_is_none_and_the_next_one_holds
         assert [entry.key for entry in store.outbox.open_entries()] == ["k0", "k1"]
 
 
+@pytest.mark.slow
 def test_log_when_a_reader_never_ends_then_writing_goes_on_and_afterwards_it_is_small_again(
     url: str, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -92,6 +92,7 @@ def test_groups_when_their_names_are_hostile_then_distinguished_and_short(store:
     assert ("month", "owner=other") in found
 
 
+@pytest.mark.slow
 def test_page_when_bills_bring_thousands_of_names_then_below_5000_series(store: Store) -> None:
     """What alertd watches must not take down what watches alertd."""
     bills = tuple(owing(f"state-{number}", "1", "2025-10") for number in range(1_000))

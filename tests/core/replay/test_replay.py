@@ -1,11 +1,12 @@
 """Replay against the daemon's own cycle, fed with the same bills hour by hour: alerts and messages must be the same."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import TypeVar
 
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
@@ -363,14 +364,24 @@ BUSY_RULES: list[Rule] = [
 ]
 
 
+TestT = TypeVar("TestT", bound=Callable[..., None])
+
+
+def in_busy_days(test: TestT) -> TestT:
+    """Try every rule with both ways of holding back together, in thorough runs also with each alone."""
+    for is_quiet, inhibits in ((True, True), (True, False), (False, True))[: how_many(1, thorough=3)]:
+        who = audience(is_quiet=is_quiet, inhibits=inhibits)
+        test = example(rows=BUSY_ROWS, bills=BUSY_BILLS, rules=BUSY_RULES, who=who)(test)
+    return test
+
+
 @settings(
     examples(8, thorough=8),
     # Those that are written here show every rule and both ways of holding back; drawn ones cost seconds each.
     phases=tuple(Phase)[: how_many(1, thorough=len(Phase))],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@example(rows=BUSY_ROWS, bills=BUSY_BILLS, rules=BUSY_RULES, who=audience(is_quiet=True, inhibits=False))
-@example(rows=BUSY_ROWS, bills=BUSY_BILLS, rules=BUSY_RULES, who=audience(is_quiet=False, inhibits=True))
+@in_busy_days
 @given(
     rows=bills_of_hours(),
     bills=monthly_bills(),

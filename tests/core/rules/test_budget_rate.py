@@ -24,7 +24,7 @@ from tests.core.builders import CRITICAL, SETTLE, WARNING, Desk, Row, desk_with,
 from tests.core.late_bills import LateBills, at, polls
 from tests.core.spend.test_ends import made_world
 from tests.core.truth_oracle import BilledRow, Oracle, Read
-from tests.examples import examples
+from tests.examples import examples, how_many
 
 H = timedelta(hours=1)
 
@@ -189,7 +189,7 @@ def test_rate_when_data_is_missing_then_may_fire_and_does_not_end() -> None:
     assert (unsure.reached, unsure.may_raise) == (None, True)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(how_many(2, thorough=4)))
 def test_rate_when_bills_lag_then_fires_by_at_least_and_ends_by_about(seed: int) -> None:
     """Each group's two windows from both ends, against sums that are made row by row."""
     chance = random.Random(f"rates {seed}")

@@ -37,6 +37,7 @@ from alertd.core.spend.view import SpendView
 from tests.core.builders import HOUR
 from tests.core.late_bills import FIRST, LateBills, Shown, at, hourly
 from tests.core.spend.test_ends import made_world
+from tests.examples import rest_slow
 
 WARNING, CRITICAL = Severity.WARNING, Severity.CRITICAL
 KINDS = ("rolling", "rolling", "rolling", "spike", "budget", "first")
@@ -133,7 +134,7 @@ def moments(chance: random.Random) -> Iterator[datetime]:
         now += timedelta(minutes=chance.choice([1, 5, 10, 10, 10, 10, 31, 60, 300]))
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2, *(pytest.param(n, marks=pytest.mark.slow) for n in range(3, 40))])
+@pytest.mark.parametrize("seed", rest_slow(range(40)))
 def test_life_when_only_what_moved_is_judged_then_as_if_everything_were(seed: int) -> None:
     """Samples and alerts after every poll: bills come late, in steps and not at all, rules and owners are edited."""
     chance = random.Random(f"unmoved {seed}")
@@ -197,7 +198,7 @@ def test_life_when_only_what_moved_is_judged_then_as_if_everything_were(seed: in
             assert one == other, (now, rule)
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2, *(pytest.param(n, marks=pytest.mark.slow) for n in range(3, 40))])
+@pytest.mark.parametrize("seed", rest_slow(range(40)))
 def test_overview_when_only_what_moved_is_worked_out_then_as_if_everything_were(seed: int) -> None:
     """Budgets and what runs, poll by poll: bills come late, in steps and not at all, and owners get other names."""
     chance = random.Random(f"overview {seed}")
@@ -268,7 +269,7 @@ def everybody(rule: Rule, facts: Facts) -> tuple[Labels, ...]:
     return facts.spend.sums(rule._query(facts.data), rule.metric, HourRange(FIRST, FIRST + 1)).groups
 
 
-@pytest.mark.parametrize("seed", [*range(2), *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 60))])
+@pytest.mark.parametrize("seed", rest_slow(range(60)))
 def test_reached_when_groups_are_passed_over_in_arrays_then_as_if_each_were_judged(seed: int) -> None:
     """Whoever has an open alert is judged whatever it spent: so is everybody here, with lines at, above and below."""
     chance = random.Random(f"reached {seed}")

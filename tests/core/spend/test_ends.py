@@ -13,6 +13,7 @@ from alertd.core.spend.selection import SpendQuery
 from tests.core.builders import SETTLE, rolling
 from tests.core.late_bills import FIRST, LateBills, Shown, at, daily, hourly, polls
 from tests.core.truth_oracle import BilledRow, Oracle, Read
+from tests.examples import how_many
 
 DAYS = range(1, 9)
 HOURS = range(FIRST, FIRST + 8 * 24)
@@ -61,7 +62,7 @@ def lateness(chance: random.Random) -> Callable[[int], float]:
     return delays.__getitem__
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(how_many(2, thorough=5)))
 def test_ends_when_bills_lag_and_step_then_as_the_oracle_says(seed: int) -> None:
     """For the whole and for each owner, after every poll."""
     chance = random.Random(f"polls {seed}")
