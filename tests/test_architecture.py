@@ -174,8 +174,8 @@ def test_modules_when_imported_then_without_cycles() -> None:
 def asked(module: str) -> set[tuple[str, str]]:
     """The calls of a module that ask the system for the time, under whatever name it was imported."""
     names: dict[str, str] = {}
-    for node in imports_in(module):
-        names |= {alias.asname or alias.name: alias.name for alias in node.names}
+    for statement in imports_in(module):
+        names |= {alias.asname or alias.name: alias.name for alias in statement.names}
     found = set()
     for node in ast.walk(tree_of(module)):
         if isinstance(node, ast.Attribute):

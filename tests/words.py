@@ -96,11 +96,11 @@ def command_help() -> Iterator[tuple[str, str]]:
 
 def strings(path: Path) -> Iterator[tuple[str, str]]:
     """Yield the strings of a module that may be shown: no docstrings, and no single lower-case words."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    docstrings = {
-        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    }
-    for node in ast.walk(tree):
+    docstrings = set()
+    # Statements come before what they hold.
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Expr):
+            docstrings.add(id(node.value))
         if not isinstance(node, ast.Constant) or not isinstance(node.value, str) or id(node) in docstrings:
             continue
         text = node.value

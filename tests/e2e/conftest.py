@@ -8,12 +8,22 @@ import pytest
 
 from tests.doubles import BOT_TOKEN, SlackDouble
 from tests.e2e.daemon import Alertd, LoopThread
+from tests.e2e.forked import share_server
 from tests.e2e.world import BillingWorld, Hook
 from tests.mail_double import MailDouble
+
+FOLDER = Path(__file__).parent
 
 # A shell that runs the tests in its background has them ignore Ctrl-C, and every program that they start inherits that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Start what the program is forked from once for all workers: it imports for three seconds."""
+    is_parallel = session.config.option.workers > 1 and not session.config.option.collectonly
+    if is_parallel and any(item.path.is_relative_to(FOLDER) for item in session.items):
+        share_server()
 
 
 @pytest.fixture

@@ -11,11 +11,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context
 from pathlib import Path
 
 _CONTEXT = get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["__main__", "tests.e2e.preloaded", "tests.e2e.forked"])
+
+
+def share_server() -> None:
+    """Start the process that the others are forked from for this process and those that are forked from it."""
+    forkserver.ensure_running()
+    # They would wait for its end, as only its parent can.
+    os.register_at_fork(after_in_child=lambda: setattr(forkserver._forkserver, "ensure_running", lambda: None))
 
 
 class Forked:

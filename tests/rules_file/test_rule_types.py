@@ -55,10 +55,10 @@ def alertd_in(folder: Path, *arguments: str) -> tuple[int, str, str]:
     out, err = folder / "stdout", folder / "stderr"
     ran = Forked(arguments, folder=folder, env={**os.environ, "PYTHONPATH": str(folder)}, out=out, err=err)
     code = ran.wait(60)
-    texts = [path.read_text(encoding="utf-8") for path in (out, err)]
-    for path in (out, err):
-        path.unlink()
-    return code, *texts
+    said, error = out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8")
+    out.unlink()
+    err.unlink()
+    return code, said, error
 
 
 def test_example_of_contributing_when_installed_then_is_checked_described_and_judged(tmp_path: Path) -> None:

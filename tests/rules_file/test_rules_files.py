@@ -40,6 +40,7 @@ def validator() -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(rules_schema())
 
 
+@pytest.mark.slow
 def test_schema_when_checked_then_is_one() -> None:
     """An editor would ignore what is no JSON Schema."""
     jsonschema.Draft202012Validator.check_schema(rules_schema())

@@ -33,6 +33,7 @@ def validator() -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(schema_of_tests())
 
 
+@pytest.mark.slow
 def test_schema_when_checked_then_is_one() -> None:
     """An editor would ignore what is no JSON Schema."""
     jsonschema.Draft202012Validator.check_schema(schema_of_tests())
