@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from alertd.core.actions import UNDO_WITHIN, ActionRequest
 from alertd.store.database import Database
-from alertd.store.encoding import from_json, to_json, to_micros, to_micros_or_none
-from alertd.store.table import insert_new, select
+from alertd.store.encoding import from_json, to_json, to_micros
+from alertd.store.table import insert_new, row_of, select
 
 LATELY = UNDO_WITHIN + timedelta(hours=23)
 """Requests that finished longer ago no longer matter; more recent ones are shown in messages."""
@@ -27,16 +27,7 @@ class ActionRow(NamedTuple):
     @classmethod
     def of(cls, request: ActionRequest) -> "ActionRow":
         """Return the row for a request."""
-        return cls(
-            id=request.id,
-            fingerprint=request.fingerprint,
-            account=request.account,
-            owner=request.owner,
-            state=request.state.value,
-            requested_at=to_micros(request.requested_at),
-            finished_at=to_micros_or_none(request.finished_at),
-            body=to_json(request),
-        )
+        return row_of(cls, request, body=to_json(request))
 
     @property
     def request(self) -> ActionRequest:

@@ -22,9 +22,9 @@ from alertd.core.alert_event import (
 from alertd.core.dataclass import dataclass
 from alertd.core.severity import Severity
 from alertd.store.database import Database, Value
-from alertd.store.encoding import from_json, from_micros, to_json, to_micros, to_micros_or_none
+from alertd.store.encoding import from_json, to_json, to_micros
 from alertd.store.meta import Meta
-from alertd.store.table import insert_all, select, upsert_all
+from alertd.store.table import insert_all, row_of, select, upsert_all, value_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,19 +60,7 @@ class AlertRow(NamedTuple):
     @classmethod
     def of(cls, alert: Alert) -> "AlertRow":
         """Return the row for an alert."""
-        return cls(
-            fingerprint=alert.fingerprint,
-            rule=alert.rule,
-            type=alert.type,
-            account=alert.account,
-            state=alert.state.value,
-            severity=alert.severity.value,
-            started_at=to_micros(alert.started_at),
-            fired_at=to_micros_or_none(alert.fired_at),
-            resolved_at=to_micros_or_none(alert.resolved_at),
-            notified_at=to_micros_or_none(alert.notified_at),
-            body=to_json(alert),
-        )
+        return row_of(cls, alert, body=to_json(alert))
 
     @property
     def alert(self) -> Alert:
@@ -145,14 +133,7 @@ class Alerts:
     def add_events(self, events: Iterable[AlertEvent]) -> None:
         """Append to the history."""
         rows = (
-            _EventRow(
-                fingerprint=event.fingerprint,
-                episode=event.episode,
-                happened_at=to_micros(event.happened_at),
-                kind=_KINDS[type(event.change)],
-                detail=to_json(event.change),
-            )
-            for event in events
+            row_of(_EventRow, event, kind=_KINDS[type(event.change)], detail=to_json(event.change)) for event in events
         )
         with self._database.transaction():
             insert_all(self._database, "alert_event", _EventRow, rows)
@@ -160,7 +141,7 @@ class Alerts:
     def events(self, fingerprint: str) -> tuple[AlertEvent, ...]:
         """Return the history of one alert, in the order written."""
         rows = select(self._database, _EventRow, "alert_event", "WHERE fingerprint = ? ORDER BY id", (fingerprint,))
-        return tuple(map(_event, rows))
+        return tuple(value_of(AlertEvent, row, change=_change(row)) for row in rows)
 
     def prune(self, before: datetime) -> int:
         """
@@ -182,15 +163,6 @@ class Alerts:
                 meta.put_first_episode(max(meta.first_episode, *(alert.episode + 1 for alert in gone)))
                 self._database.execute(f"DELETE FROM alert {_IS_OVER}", (AlertState.RESOLVED, border))  # noqa: S608
             return events
-
-
-def _event(row: _EventRow) -> AlertEvent:
-    return AlertEvent(
-        fingerprint=row.fingerprint,
-        episode=row.episode,
-        happened_at=from_micros(row.happened_at),
-        change=_change(row),
-    )
 
 
 def _change(row: _EventRow) -> AlertChange:

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from alertd.core.dataclass import dataclass
 from alertd.store.database import Database
-from alertd.store.encoding import from_json, from_micros, to_json, to_micros
-from alertd.store.table import insert, select
+from alertd.store.encoding import from_json, from_micros, to_json
+from alertd.store.table import insert, row_of, select, value_of
 
 KEPT_CYCLES = 1_000
 """Number of cycles kept: a week at one every ten minutes."""
@@ -38,12 +38,7 @@ class Cycles:
 
     def add(self, record: CycleRecord) -> None:
         """Append a cycle and drop what is more than KEPT_CYCLES ago."""
-        row = _CycleRow(
-            started_at=to_micros(record.started_at),
-            finished_at=to_micros(record.finished_at),
-            is_ok=int(record.is_ok),
-            summary=to_json(record.summary),
-        )
+        row = row_of(_CycleRow, record, summary=to_json(record.summary))
         with self._database.transaction():
             insert(self._database, "cycle", row)
             self._database.execute("DELETE FROM cycle WHERE id <= (SELECT MAX(id) FROM cycle) - ?", (KEPT_CYCLES,))
@@ -62,10 +57,5 @@ class Cycles:
 
 
 def _record(row: _CycleRow) -> CycleRecord:
-    started_at = from_micros(row.started_at)
-    return CycleRecord(
-        started_at=started_at,
-        finished_at=from_micros(row.finished_at),
-        is_ok=bool(row.is_ok),
-        summary=from_json(row.summary, tuple[tuple[str, str | int], ...], where=f"cycle of {started_at}"),
-    )
+    where = f"cycle of {from_micros(row.started_at)}"
+    return value_of(CycleRecord, row, summary=from_json(row.summary, tuple[tuple[str, str | int], ...], where=where))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from alertd.core.spend.bill import ApiKey
 from alertd.core.spend.lists import View
 from alertd.store.bills import Books
-from alertd.store.table import select, upsert_all
+from alertd.store.table import row_of, select, upsert_all, value_of
 
 
 class _KeyRow(NamedTuple):
@@ -28,10 +28,10 @@ class KeyBills(Books):
     def load_keys(self) -> tuple[ApiKey, ...]:
         """Return every API key ever named in bills, by account and id."""
         rows = select(self._database, _KeyRow, "api_key", "ORDER BY account, key_id")
-        return tuple(ApiKey(account=row.account, key_id=row.key_id, name=row.name, mask=row.mask) for row in rows)
+        return tuple(value_of(ApiKey, row) for row in rows)
 
     def save_keys(self, keys: Iterable[ApiKey]) -> None:
         """Store keys, replacing what was known."""
-        rows = (_KeyRow(key.account, key.key_id, key.name, key.mask) for key in keys)
+        rows = (row_of(_KeyRow, key) for key in keys)
         with self._database.transaction():
             upsert_all(self._database, "api_key", _KeyRow, rows, ("account", "key_id"))

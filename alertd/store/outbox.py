@@ -18,14 +18,11 @@ from alertd.errors import StoreError
 from alertd.store.database import Database, Value
 from alertd.store.encoding import (
     from_json,
-    from_micros,
-    from_micros_or_none,
     read,
     to_json,
     to_micros,
-    to_micros_or_none,
 )
-from alertd.store.table import insert, insert_new, select
+from alertd.store.table import insert, insert_new, row_of, select, value_of
 
 _OPEN = tuple(state.value for state in EntryState if state.is_open)
 _OPEN_MARKS = ", ".join("?" for _ in _OPEN)
@@ -275,7 +272,7 @@ class Outbox:
     def attempts(self, entry_id: int) -> tuple[Attempt, ...]:
         """Return the attempts made for an entry, oldest first."""
         rows = select(self._database, _AttemptRow, "attempt", "WHERE entry_id = ? ORDER BY number", (entry_id,))
-        return tuple(map(_attempt, rows))
+        return tuple(value_of(Attempt, row) for row in rows)
 
     def prune(self, before: datetime) -> int:
         """
@@ -305,62 +302,24 @@ def _require_same(before: OutboxEntry, after: OutboxEntry) -> None:
 
 
 def _entry_row(entry: OutboxEntry) -> _EntryRow:
-    return _EntryRow(
-        id=entry.id,
+    return row_of(
+        _EntryRow,
+        entry,
         delivery_key=entry.key,
-        receiver=entry.receiver,
-        recipient=entry.recipient,
         group_name=entry.group,
         fingerprints=to_json(entry.fingerprints),
         message=to_json(entry.message),
-        state=entry.state.value,
-        created_at=to_micros(entry.created_at),
-        not_before=to_micros(entry.not_before),
-        attempts=entry.attempts,
-        unknowns=entry.unknowns,
-        first_attempt_at=to_micros_or_none(entry.first_attempt_at),
-        started_at=to_micros_or_none(entry.started_at),
-        finished_at=to_micros_or_none(entry.finished_at),
-        is_plain=int(entry.is_plain),
-        fallback_sent=int(entry.fallback_sent),
-        ref=entry.ref,
-        error=entry.error,
-        folded_into=entry.folded_into,
     )
 
 
 def _entry(row: _EntryRow) -> OutboxEntry:
     where = f'outbox entry {row.id} for receiver "{row.receiver}"'
-    return OutboxEntry(
-        id=row.id,
+    return value_of(
+        OutboxEntry,
+        row,
         key=row.delivery_key,
-        receiver=row.receiver,
-        recipient=row.recipient,
         group=row.group_name,
         fingerprints=from_json(row.fingerprints, tuple[str, ...], where=where),
         message=from_json(row.message, Message, where=where),
         state=read(partial(EntryState, row.state), where=where),
-        created_at=from_micros(row.created_at),
-        not_before=from_micros(row.not_before),
-        attempts=row.attempts,
-        unknowns=row.unknowns,
-        first_attempt_at=from_micros_or_none(row.first_attempt_at),
-        started_at=from_micros_or_none(row.started_at),
-        finished_at=from_micros_or_none(row.finished_at),
-        is_plain=bool(row.is_plain),
-        fallback_sent=bool(row.fallback_sent),
-        ref=row.ref,
-        error=row.error,
-        folded_into=row.folded_into,
-    )
-
-
-def _attempt(row: _AttemptRow) -> Attempt:
-    return Attempt(
-        entry_id=row.entry_id,
-        number=row.number,
-        started_at=from_micros(row.started_at),
-        finished_at=from_micros_or_none(row.finished_at),
-        outcome=row.outcome,
-        detail=row.detail,
     )

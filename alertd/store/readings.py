@@ -5,15 +5,12 @@ from datetime import datetime
 from typing import NamedTuple
 
 from alertd.core.hours import SECONDS_PER_HOUR, HourRange, start_of
-from alertd.core.money import Usd
 from alertd.core.resources import Resource, ResourceKey
 from alertd.core.spend.bill import Balance, Term
 from alertd.core.utilization import KEPT, SLOT, Slots
 from alertd.store.database import Database
-from alertd.store.encoding import from_json, from_micros, to_json, to_micros, to_micros_or_none
-from alertd.store.table import insert, select, upsert, upsert_all
-
-_KEY = ("account", "read_at")
+from alertd.store.encoding import from_json, to_json, to_micros
+from alertd.store.table import insert, row_of, select, upsert, upsert_all, value_of
 
 
 class _BalanceRow(NamedTuple):
@@ -35,26 +32,18 @@ class Balances:
         """Return the newest balance of each account."""
         newest = "WHERE read_at = (SELECT MAX(read_at) FROM balance AS b WHERE b.account = balance.account)"
         rows = select(self._database, _BalanceRow, "balance", f"{newest} ORDER BY account")
-        return {row.account: _balance(row) for row in rows}
+        return {row.account: value_of(Balance, row) for row in rows}
 
     def since(self, start: datetime) -> tuple[Balance, ...]:
         """Return every balance that was read at or after an instant, the oldest first."""
         rows = select(
             self._database, _BalanceRow, "balance", "WHERE read_at >= ? ORDER BY read_at, account", (to_micros(start),)
         )
-        return tuple(map(_balance, rows))
+        return tuple(value_of(Balance, row) for row in rows)
 
     def save(self, balance: Balance) -> None:
         """Append a balance; a second one with the same instant replaces the first."""
-        row = _BalanceRow(
-            account=balance.account,
-            read_at=to_micros(balance.read_at),
-            available=balance.available,
-            cash=balance.cash,
-            credit_limit=balance.credit_limit,
-            outstanding=balance.outstanding,
-        )
-        upsert(self._database, "balance", row, _KEY)
+        upsert(self._database, "balance", row_of(_BalanceRow, balance), ("account", "read_at"))
 
     def forget_after(self, end: datetime) -> None:
         """Delete balances dated after an instant, by a clock that was ahead: they would count as the newest."""
@@ -66,21 +55,6 @@ class Balances:
         sql = f"DELETE FROM balance WHERE read_at < ? AND read_at < ({newest})"  # noqa: S608 -- fixed text
         with self._database.transaction():
             return self._database.execute(sql, (to_micros(before),))
-
-
-def _balance(row: _BalanceRow) -> Balance:
-    return Balance(
-        account=row.account,
-        available=Usd(row.available),
-        cash=_usd(row.cash),
-        credit_limit=_usd(row.credit_limit),
-        outstanding=_usd(row.outstanding),
-        read_at=from_micros(row.read_at),
-    )
-
-
-def _usd(units: int | None) -> Usd | None:
-    return None if units is None else Usd(units)
 
 
 class _TermRow(NamedTuple):
@@ -143,7 +117,7 @@ class Resources:
 
     def save(self, resources: Iterable[Resource]) -> None:
         """Store resources, replacing their previous state."""
-        rows = (_ResourceRow(one.account, one.id, to_micros_or_none(one.gone_at), to_json(one)) for one in resources)
+        rows = (row_of(_ResourceRow, one, body=to_json(one)) for one in resources)
         with self._database.transaction():
             upsert_all(self._database, "resource", _ResourceRow, rows, ("account", "id"))
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from alertd.core.alerts.silence import Silence
 from alertd.store.database import Database
-from alertd.store.encoding import from_json, to_json, to_micros, to_micros_or_none
-from alertd.store.table import select, upsert
+from alertd.store.encoding import from_json, to_json, to_micros
+from alertd.store.table import row_of, select, upsert
 
 
 class _SilenceRow(NamedTuple):
@@ -40,14 +40,7 @@ class Silences:
         """Store silences, replacing those with the same ids."""
         with self._database.transaction():
             for silence in silences:
-                row = _SilenceRow(
-                    id=silence.id,
-                    created_at=to_micros(silence.created_at),
-                    ends_at=to_micros_or_none(silence.ends_at),
-                    expired_at=to_micros_or_none(silence.expired_at),
-                    body=to_json(silence),
-                )
-                upsert(self._database, "silence", row, ("id",))
+                upsert(self._database, "silence", row_of(_SilenceRow, silence, body=to_json(silence)), ("id",))
 
     def prune(self, before: datetime) -> int:
         """Delete the silences that ended before an instant; return how many."""

@@ -1,11 +1,60 @@
-"""Plain statements over rows as NamedTuples, whose fields are the columns."""
+"""Plain statements over rows as NamedTuples, whose fields are the columns; rows of values, and values of rows."""
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import fields
+from datetime import datetime
+from enum import Enum
+from functools import cache
+from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
 
 from alertd.store.database import Database, Value
+from alertd.store.encoding import from_micros_or_none, to_micros
 
 RowT = TypeVar("RowT", bound=NamedTuple)
+ValueT = TypeVar("ValueT")
+
+
+def row_of(shape: type[RowT], value: object, **others: Value) -> RowT:
+    """
+    Return the row of a dataclass's value: each column is the field of its name, an instant in microseconds.
+
+    Args:
+        others: The columns that are not a field as it is.
+    """
+    return shape._make(others[name] if name in others else _column(getattr(value, name)) for name in shape._fields)
+
+
+def _column(value: Any) -> Value:  # noqa: ANN401 -- whatever a field holds
+    if isinstance(value, datetime):
+        return to_micros(value)
+    if isinstance(value, Enum):
+        return _column(value.value)
+    return int(value) if isinstance(value, bool) else value
+
+
+def value_of(kind: Callable[..., ValueT], row: NamedTuple, **others: object) -> ValueT:
+    """
+    Return the value of a row, the reverse of `row_of`.
+
+    Args:
+        others: The fields that are not a column as it is.
+
+    Raises:
+        StoreError: An instant is outside the calendar.
+    """
+    return kind(
+        **{name: others[name] if name in others else read(getattr(row, name)) for name, read in _readers(kind).items()}
+    )
+
+
+@cache
+def _readers(kind: Any) -> Mapping[str, Callable[[Any], object]]:  # noqa: ANN401 -- a dataclass
+    hints = get_type_hints(kind)
+    found: dict[str, Callable[[Any], object]] = {}
+    for name in (field.name for field in fields(kind)):
+        is_instant = datetime in {hints[name], *get_args(hints[name])}
+        found[name] = from_micros_or_none if is_instant else bool if hints[name] is bool else lambda column: column
+    return found
 
 
 def select(
