@@ -36,7 +36,7 @@ from alertd.rules_file.model import (
 )
 from alertd.rules_file.receivers import parse_receiver
 from alertd.rules_file.references import KnownNames
-from alertd.rules_file.remedy import closest, known_words, show
+from alertd.rules_file.remedy import show
 from alertd.rules_file.rule_types import broken_rule_types, rule_type, rule_type_names, with_new_type
 from alertd.rules_file.sections import defaults_table
 from alertd.rules_file.summary import SummaryError, compile_summary
@@ -232,19 +232,8 @@ class _Loader:
             text = f"{show(entry.node.plain())} is not a rule; write name:, type: and what the type needs"
             self.findings.add(entry.problem((), text))
             return None
-        node, _, keys = entry.find(("type",))
-        names = rule_type_names()
-        if not keys:
-            self.findings.add(
-                entry.problem((), f"type is missing; write type: followed by one of {known_words(names)}")
-            )
-        elif isinstance(node.value, str) and node.value in names:
-            return self._installed_type(entry, node.value)
-        else:
-            near = closest(node.value, names) if isinstance(node.value, str) else ""
-            text = f"unknown rule type {show(node.plain())}{near or f'; there are {known_words(names)}'}"
-            self.findings.add(entry.problem(("type",), text, has_keys=False))
-        return None
+        name = references.named_type(entry, "rule", rule_type_names(), self.findings)
+        return self._installed_type(entry, name) if name is not None else None
 
     def _installed_type(self, entry: Entry, name: str) -> type[Rule] | None:
         try:

@@ -10,7 +10,8 @@ from alertd.rules_file.entry import Entry, Findings
 from alertd.rules_file.faults import Faults
 from alertd.rules_file.keys import key_table, read_keys
 from alertd.rules_file.model import QuietHoursEntry, ReceiverEntry, ReceiverSpec, Weekday
-from alertd.rules_file.remedy import closest, known_words, show
+from alertd.rules_file.references import named_type
+from alertd.rules_file.remedy import show
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -62,20 +63,11 @@ def _quiet_hours(entry: QuietHoursEntry) -> QuietHours:
 
 
 def _config_type(entry: Entry, findings: Findings) -> "type[BaseModel] | None":
-    node, _, keys = entry.find(("type",))
-    names = notifier_names()
-    if not keys:
-        findings.add(entry.problem((), f"type is missing; write type: followed by one of {known_words(names)}"))
-        return None
-    if not isinstance(node.value, str) or node.value not in names:
-        remedy = closest(node.value, names) if isinstance(node.value, str) else ""
-        remedy = remedy or f"; it has {known_words(names)}"
-        findings.add(
-            entry.problem(("type",), f"unknown receiver type {show(node.value)}{remedy}", has_keys=False),
-        )
+    name = named_type(entry, "receiver", notifier_names(), findings)
+    if name is None:
         return None
     try:
-        return notifier_class(node.value).Config
+        return notifier_class(name).Config
     except UserError as error:
         findings.add(entry.problem(("type",), str(error), has_keys=False))
     return None

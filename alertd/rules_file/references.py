@@ -55,6 +55,25 @@ def check_unique(entries: Iterable[Entry], places: dict[tuple[str, str], Place],
             findings.add(entry.problem(("name",), text, has_keys=False))
 
 
+def named_type(entry: Entry, what: str, names: tuple[str, ...], findings: Findings) -> str | None:
+    """
+    Return which of *names* an entry has as its type; None, with the problem found, if it has none of them.
+
+    Args:
+        what: What the entry is: "rule".
+    """
+    node, _, keys = entry.find(("type",))
+    if not keys:
+        findings.add(entry.problem((), f"type is missing; write type: followed by one of {known_words(names)}"))
+    elif isinstance(node.value, str) and node.value in names:
+        return str(node.value)
+    else:
+        near = closest(node.value, names) if isinstance(node.value, str) else ""
+        text = f"unknown {what} type {show(node.plain())}{near or f'; there are {known_words(names)}'}"
+        findings.add(entry.problem(("type",), text, has_keys=False))
+    return None
+
+
 def check_reserved(entry: Entry, findings: Findings) -> None:
     """Find names that alertd reserves for itself."""
     if entry.kind == "rule" and entry.name in OWN:

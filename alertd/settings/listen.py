@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from alertd.core.dataclass import dataclass
 from alertd.core.http_url import is_host
+from alertd.core.network_place import is_loopback
 from alertd.core.printable import excerpt
 from alertd.errors import SettingsError
 
@@ -155,16 +155,6 @@ def _is_of_proxies(header: str) -> bool:
     # Some proxies forward names with underscores, which the programs they forward to treat as the same.
     name = header.lower().replace("_", "-")
     return name in _PROXY_HEADERS or name.startswith(_PROXY_PREFIXES)
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether an address or name can be reached only from this host."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def parse_listen(text: str, *, token: str, external_url: str = "", public_read: bool = False) -> Listen | None:

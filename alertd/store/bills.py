@@ -22,15 +22,13 @@ from alertd.store.database import Database, Value
 from alertd.store.encoding import (
     from_json,
     from_micros,
-    from_micros_or_none,
     hours_from_text,
     hours_to_text,
     read,
     to_json,
     to_micros,
-    to_micros_or_none,
 )
-from alertd.store.table import insert_all, select, upsert_all
+from alertd.store.table import insert_all, row_of, select, upsert_all, value_of
 
 # A block of 10,000 cells has 120 kB, so a batch stays below 10 MB.
 _BATCH_HOURS = 64
@@ -333,18 +331,13 @@ def _book(
     row: _BookRow, hours: Mapping[int, HourSummary], arrivals: Mapping[Place, Arrivals], view: View
 ) -> CategoryBook:
     where = f'account "{row.account}": {row.category}: book'
-    return CategoryBook(
-        account=row.account,
-        category=row.category,
+    return value_of(
+        CategoryBook,
+        row,
         hours=hours,
         covered=hours_from_text(row.covered, where=where),
         failed=hours_from_text(row.failed, where=where),
         suspicions=from_json(row.suspicions, dict[int, Suspicion], where=where),
-        read_at=from_micros_or_none(row.read_at),
-        error=row.error,
-        failed_at=from_micros_or_none(row.failed_at),
-        deep_read_at=from_micros_or_none(row.deep_read_at),
-        full_read_at=from_micros_or_none(row.full_read_at),
         view=view,
         arrivals=arrivals,
         reads=from_json(row.reads, tuple[ReadSpan, ...], where=where),
@@ -352,17 +345,12 @@ def _book(
 
 
 def _book_row(book: CategoryBook) -> _BookRow:
-    return _BookRow(
-        account=book.account,
-        category=book.category,
+    return row_of(
+        _BookRow,
+        book,
         covered=hours_to_text(book.covered),
         failed=hours_to_text(book.failed),
         suspicions=to_json(dict(sorted(book.suspicions.items()))),
-        read_at=to_micros_or_none(book.read_at),
-        error=book.error,
-        failed_at=to_micros_or_none(book.failed_at),
-        deep_read_at=to_micros_or_none(book.deep_read_at),
-        full_read_at=to_micros_or_none(book.full_read_at),
         reads=to_json(book.reads),
     )
 

@@ -14,6 +14,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from urllib.parse import SplitResult, urlsplit
 
 from alertd.core.dataclass import dataclass
+from alertd.core.network_place import is_loopback
 from alertd.core.printable import excerpt
 
 _SEPARATORS = re.compile(r"[\s,;]+")
@@ -74,8 +75,7 @@ def parse_bypass(text: str) -> tuple[Bypass, ...]:
 def is_bypassed(entries: Iterable[Bypass], *, scheme: str, host: str, port: int | None) -> bool:
     """Return whether any entry covers the host of a URL; loopback is always covered: a proxy has its own."""
     plain = _plain_host(host)
-    address = _address(plain)
-    if plain == "localhost" or plain.endswith(".localhost") or (address is not None and address.is_loopback):
+    if is_loopback(plain):
         return True
     return any(entry.covers(scheme, host, port) for entry in entries)
 
