@@ -21,7 +21,9 @@ from alertd.core.messages.dispatch import Dispatcher
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.resources import Resource, ResourceKind
 from alertd.core.rules.base import Rule
+from alertd.core.rules.facts import Facts
 from alertd.daemon.state import DaemonState, Plan
+from alertd.log import get_logger
 
 
 def acting_of(
@@ -116,3 +118,16 @@ class Scene:
     def written_anew(self, entry: OutboxEntry) -> OutboxEntry:
         """Return a waiting entry as it is to be sent now."""
         return self.dispatcher.written_anew(entry, alerts=self.state.alerts, rules=self.rules)
+
+
+def charts(facts: Facts) -> Callable[[Alert, Rule | None], Chart | None]:
+    """Return the function that draws an alert's chart from the facts."""
+
+    def chart_of(alert: Alert, rule: Rule | None) -> Chart | None:
+        try:
+            return rule.chart(facts, alert) if rule is not None else None
+        except (Exception, SystemExit):  # noqa: BLE001 -- as with rules: logged with its traceback, the others continue
+            get_logger().exception("chart failed", rule=alert.rule)
+            return None
+
+    return chart_of

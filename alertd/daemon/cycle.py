@@ -30,8 +30,7 @@ from alertd.core.rules.records import ReloadOutcome
 from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.spend.reading import Cadence
 from alertd.core.spend.view import SpendView
-from alertd.daemon.asked import Scene, acting_of
-from alertd.daemon.charts import charts
+from alertd.daemon.asked import Scene, acting_of, charts
 from alertd.daemon.intake import Intake
 from alertd.daemon.rebasing import rebase_state
 from alertd.daemon.spend_views import SpendViews

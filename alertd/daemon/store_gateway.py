@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
-from typing import Concatenate
 
 from alertd.core.actions import ActionRequest
 from alertd.core.alert import Alert
@@ -42,7 +41,6 @@ from alertd.store.cycles import CycleRecord
 from alertd.store.outbox import EntryUpdate
 from alertd.store.store import Store
 from alertd.store.stored_outbox import StoredOutbox
-from alertd.store.thread import P, ResultT
 
 _BLOCKS_A_TURN = 1024
 """Blocks at a time: some tens of milliseconds of the store's thread."""
@@ -50,12 +48,6 @@ _BLOCKS_A_TURN = 1024
 
 class StoreGateway(StoredOutbox):
     """The daemon's interface to the store, for the life of the store's thread."""
-
-    async def call(
-        self, function: Callable[Concatenate[Store, P], ResultT], *args: P.args, **kwargs: P.kwargs
-    ) -> ResultT:
-        """Run `function(store, *args)` on the store's thread, for calls that need no common transaction."""
-        return await self._thread.call(function, *args, **kwargs)
 
     # --- for the cycle ---------------------------------------------------------------------------------------------
 
@@ -66,16 +58,16 @@ class StoreGateway(StoredOutbox):
         Args:
             views: The views of the bills to read from now on, which are stored; None for the stored ones.
         """
-        return await self._thread.call(_load, views)
+        return await self.call(_load, views)
 
     async def facts(self, plan: Plan, now: datetime) -> Facts:
         """Return the stored data that rules can see."""
-        found = await self._thread.call(read_snapshot, plan, owners=plan.audience.owners, now=now)
+        found = await self.call(read_snapshot, plan, owners=plan.audience.owners, now=now)
         return found.facts
 
     async def fill(self, spend: SpendView, from_hour: int, view: View = View.USAGE) -> None:
         """Fill a spend view from the stored blocks of a view of the bills."""
-        await self._thread.call(lambda store: spend.fill(store.books_of(view).iter_blocks(from_hour)))
+        await self.call(lambda store: spend.fill(store.books_of(view).iter_blocks(from_hour)))
 
     async def save_facts(
         self,
@@ -99,7 +91,7 @@ class StoreGateway(StoredOutbox):
                 store.save_facts(table, books=changes, monthly=bills, view=view)
             return before
 
-        return await self._thread.call(save)
+        return await self.call(save)
 
     async def rebase(self, rebased: Rebased, now: datetime) -> datetime:
         """Store the re-dated items; return when the store was created, by the right clock."""
@@ -122,11 +114,11 @@ class StoreGateway(StoredOutbox):
                     store.meta.put_created_at(now)
                 return store.meta.created_at
 
-        return await self._thread.call(save)
+        return await self.call(save)
 
     async def save_utilization(self, key: ResourceKey, slots: Slots, first: int) -> None:
         """Store the utilisation of an instance from a slot on, and delete what is beyond the retention."""
-        await self._thread.call(lambda store: store.utilization.save(key, slots, first))
+        await self.call(lambda store: store.utilization.save(key, slots, first))
 
     async def decide(self, decide: Callable[[Sequence[OutboxEntry]], Decisions], now: datetime) -> Decisions:
         """Pass the open entries to *decide* and store its result, with no claim in between."""
@@ -157,14 +149,14 @@ class StoreGateway(StoredOutbox):
             )
             return decisions
 
-        return await self._thread.call(run)
+        return await self.call(run)
 
     async def save_request(self, outcome: RequestOutcome, entries: Sequence[OutboxEntry], now: datetime) -> None:
         """Store a request with its message updates and the history of the affected alerts."""
         change = outcome.change
         events = [AlertEvent.of(alert, change, now) for alert in outcome.alerts] if change is not None else []
         new = (outcome.action,) if outcome.action is not None and outcome.is_new else ()
-        await self._thread.call(
+        await self.call(
             lambda store: store.save_decisions(
                 alerts=outcome.alerts, silences=outcome.silences, events=events, entries=entries, actions=new
             )
@@ -172,7 +164,7 @@ class StoreGateway(StoredOutbox):
 
     async def open_actions(self) -> tuple[ActionRequest, ...]:
         """Return the unfinished action requests, oldest first."""
-        return await self._thread.call(lambda store: store.actions.open_requests())
+        return await self.call(lambda store: store.actions.open_requests())
 
     async def move_action(
         self,
@@ -185,7 +177,7 @@ class StoreGateway(StoredOutbox):
         """Store the next step of a request with its alert's history; False if it was changed meanwhile."""
         is_step = alert is not None and after.state is not before.state
         events = [AlertEvent.of(alert, Acted(request=after), now)] if is_step and alert is not None else []
-        return await self._thread.call(lambda store: store.move_action(before, after, events=events, entries=entries))
+        return await self.call(lambda store: store.move_action(before, after, events=events, entries=entries))
 
     async def spent(self, span: HourRange, accounts: Collection[str], running: int) -> list[tuple[str, Usd]]:
         """
@@ -204,7 +196,7 @@ class StoreGateway(StoredOutbox):
             found = view.exact_sums(query, "amount", span)
             return [(dict(group)["category"], Usd(amount)) for group, amount in found.items()]
 
-        return sorted(await self._thread.call(sums), key=lambda pair: (-pair[1], pair[0]))
+        return sorted(await self.call(sums), key=lambda pair: (-pair[1], pair[0]))
 
     async def alerts(self) -> tuple[tuple[Alert, ...], tuple[OutboxEntry, ...]]:
         """Return every alert's latest episode, and the open outbox entries."""
@@ -213,7 +205,7 @@ class StoreGateway(StoredOutbox):
             with store.snapshot():
                 return store.alerts.all_alerts(), store.outbox.open_entries()
 
-        return await self._thread.call(read)
+        return await self.call(read)
 
     async def step_sums(self, steps: Steps) -> StepSums:
         """Return the spend of each step of a window, read in small portions so that others do not wait long."""
@@ -227,8 +219,8 @@ class StoreGateway(StoredOutbox):
                 sums.add(hour, block)
             return bool(turn)
 
-        sums, blocks = await self._thread.call(begin)
-        while await self._thread.call(go_on):
+        sums, blocks = await self.call(begin)
+        while await self.call(go_on):
             pass
         return sums
 
@@ -240,7 +232,7 @@ class StoreGateway(StoredOutbox):
             is_ok=report.is_ok,
             summary=report.figures(),
         )
-        await self._thread.call(lambda store: store.cycles.add(record))
+        await self.call(lambda store: store.cycles.add(record))
 
 
 def _rebased_entries(store: Store, now: datetime) -> list[EntryUpdate]:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from alertd.core.messages.dispatch import Decisions
 
 
+_COUNTS = ("rows", "ranges", "hours_changed", "hours_doubted", "rows_rounded", "firing", "pending", "notifications")
+
+
 @dataclass(slots=True, kw_only=True)
 class CycleReport:
     """What one cycle did: its log line, and the basis for the exit code of `--once`."""
@@ -51,17 +54,8 @@ class CycleReport:
     def figures(self) -> tuple[tuple[str, str | int], ...]:
         """Return the fields of the log line and the history, in order."""
         return (
-            ("rows", self.rows),
-            ("ranges", self.ranges),
-            ("hours_changed", self.hours_changed),
-            ("hours_doubted", self.hours_doubted),
-            ("rows_rounded", self.rows_rounded),
-            ("firing", self.firing),
-            ("pending", self.pending),
-            ("notifications", self.notifications),
-            ("read_ms", int(self.read_s * 1000)),
-            ("evaluate_ms", int(self.evaluate_s * 1000)),
-            ("decide_ms", int(self.decide_s * 1000)),
+            *((name, getattr(self, name)) for name in _COUNTS),
+            *((f"{part}_ms", int(getattr(self, f"{part}_s") * 1000)) for part in ("read", "evaluate", "decide")),
             ("errors", "; ".join(self.errors)),
             ("rule_errors", ", ".join(self.rule_errors)),
         )

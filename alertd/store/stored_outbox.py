@@ -38,11 +38,12 @@ class StoredOutbox:
     """
 
     def __init__(self, thread: StoreThread) -> None:
-        self._thread = thread
+        self.call = thread.call
+        """Runs `function(store, *args)` on the store's thread, for calls that need no common transaction."""
 
     async def open_entries(self) -> Sequence[OutboxEntry]:
         """Return every entry that is not finished, oldest first."""
-        return await self._thread.call(lambda store: store.outbox.open_entries())
+        return await self.call(lambda store: store.outbox.open_entries())
 
     async def replace_entry(
         self, before: OutboxEntry, after: OutboxEntry, *, add: Sequence[OutboxEntry], outcome: str
@@ -67,14 +68,14 @@ class StoredOutbox:
                     store.outbox.add(add)
             return written
 
-        return await self._thread.call(run)
+        return await self.call(run)
 
     async def thread_ref(self, entry: OutboxEntry) -> str:
         """Return the `ref` of the delivered message in which the alert's current episode began, or an empty text."""
         if len(entry.fingerprints) != 1 or entry.message.reason not in _CONTINUATIONS:
             return ""
 
-        first = await self._thread.call(lambda store: _delivered_first(_earlier(store, entry, _BEGINNINGS)))
+        first = await self.call(lambda store: _delivered_first(_earlier(store, entry, _BEGINNINGS)))
         return first.ref if first is not None else ""
 
     async def targets(self, edits: Sequence[OutboxEntry]) -> Mapping[int, Target]:
@@ -82,7 +83,7 @@ class StoredOutbox:
         found: dict[int, Target] = {}
         for start in range(0, len(edits), _EDITS_A_TURN):
             turn = edits[start : start + _EDITS_A_TURN]
-            found |= await self._thread.call(partial(_targets, edits=turn))
+            found |= await self.call(partial(_targets, edits=turn))
         return found
 
     async def fold(self, entries: Sequence[OutboxEntry], *, why: str, now: datetime) -> None:
@@ -94,11 +95,11 @@ class StoredOutbox:
                     gone = replace(entry, state=EntryState.FOLDED, finished_at=now, error=why)
                     store.outbox.update(entry, gone)
 
-        await self._thread.call(run)
+        await self.call(run)
 
     async def notified(self, entry: OutboxEntry) -> tuple[AlertFacts, ...]:
         """Return the entry's alerts as last sent to its recipient while they were firing."""
-        known = await self._thread.call(
+        known = await self.call(
             lambda store: _sent(store, entry.receiver, entry.recipient, entry.created_at - ENDS_SENT_FOR)
         )
         return tuple(known[fingerprint] for fingerprint in entry.fingerprints if fingerprint in known)
@@ -111,7 +112,7 @@ class StoredOutbox:
                 notified = _sent(store, receiver, recipient, now - ENDS_SENT_FOR)
                 return present_state(notified.values(), map(store.alerts.alert, notified), now)
 
-        return await self._thread.call(read)
+        return await self.call(read)
 
 
 def _sent(store: Store, receiver: str, recipient: str, since: datetime) -> dict[str, AlertFacts]:

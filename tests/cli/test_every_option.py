@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from alertd.cli.root import run
-from alertd.cli.spend_window import Asked
+from alertd.cli.spend import Asked
 from alertd.core.actions import ActionState, Verb
 from alertd.core.alert import Alert, AlertState
 from alertd.core.alerts.silence import Bound, Silence

@@ -155,10 +155,7 @@ def act(request: Act, alert: Alert, rule: Rule | None, acting: Acting, now: date
         return known, False
     if request.undo:
         return _start_again(request, alert, acting, now)
-    is_over = alert.state is AlertState.RESOLVED or request.episode not in {None, alert.episode}
-    if is_over:
-        ended = f" {format_instant(alert.resolved_at)}" if alert.resolved_at is not None else ""
-        raise RequestError(f"{alert.rule} ({alert.fingerprint}) has already ended{ended}: there is nothing to stop")
+    require_open(alert, request.episode, "stop")
     # An instance that is being stopped need not be running any more.
     if (known := open_request(acting.requests, (alert.account, dict(alert.group).get("owner", "")))) is not None:
         return known, False
@@ -179,6 +176,18 @@ def act(request: Act, alert: Alert, rule: Rule | None, acting: Acting, now: date
         ),
         True,
     )
+
+
+def require_open(alert: Alert, episode: int | None, what: str) -> None:
+    """
+    Refuse a request about an alert, or an episode of it, that is over.
+
+    Raises:
+        RequestError: There is nothing to do *what* to.
+    """
+    if alert.state is AlertState.RESOLVED or episode not in {None, alert.episode}:
+        ended = f" {format_instant(alert.resolved_at)}" if alert.resolved_at is not None else ""
+        raise RequestError(f"{alert.rule} ({alert.fingerprint}) has already ended{ended}: there is nothing to {what}")
 
 
 def _start_again(request: Act, alert: Alert, acting: Acting, now: datetime) -> tuple[ActionRequest, bool]:

@@ -11,7 +11,7 @@ from datetime import datetime
 from alertd.core.actions import Act, ActionRequest
 from alertd.core.alert import Alert, AlertState
 from alertd.core.alert_event import Acknowledged, Acted, AlertChange, SilenceEnded, Suppressed, Unacknowledged
-from alertd.core.alerts.acting import NO_ACTIONS, Acting, act, said
+from alertd.core.alerts.acting import NO_ACTIONS, Acting, act, require_open, said
 from alertd.core.alerts.inhibition import Inhibition
 from alertd.core.alerts.mutes import Mutes, silenced
 from alertd.core.alerts.requests import Acknowledge, AddSilence, ExpireSilence, Request, RequestError, check
@@ -20,7 +20,7 @@ from alertd.core.dataclass import dataclass, replace
 from alertd.core.labels import Patterns, matches_all
 from alertd.core.money import Usd
 from alertd.core.rules.base import Rule
-from alertd.core.words import format_instant, quote
+from alertd.core.words import quote
 
 _SHORTEST_PREFIX = 4
 _ONE_ALERT = re.compile(r"[0-9a-f]{16}|[0-9a-f]{4,15}\*")
@@ -103,9 +103,7 @@ def _find(known: Mapping[str, object], beginning: str, what: str, remedy: str) -
 def _acknowledge(request: Acknowledge, situation: Situation) -> RequestOutcome:
     alert = find_alert(situation.alerts, request.fingerprint)
     name = f"{alert.rule} ({alert.fingerprint})"
-    if alert.state is AlertState.RESOLVED or request.episode not in {None, alert.episode}:
-        ended = f" {format_instant(alert.resolved_at)}" if alert.resolved_at is not None else ""
-        raise RequestError(f"{name} has already ended{ended}: there is nothing to acknowledge")
+    require_open(alert, request.episode, "acknowledge")
     if request.undo:
         if alert.acknowledged_by is None:
             raise RequestError(f"{name} is not acknowledged")

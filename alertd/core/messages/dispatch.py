@@ -5,7 +5,7 @@ storm, and what is folded together.
 It builds outbox entries, without sending or storing.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
@@ -23,7 +23,6 @@ from alertd.core.alerts.silence import Silence
 from alertd.core.chart import Chart
 from alertd.core.dataclass import dataclass, replace
 from alertd.core.messages.compose import compose_action, compose_alert, fold, late_history
-from alertd.core.messages.folding import by_place, foldable
 from alertd.core.messages.holding import held
 from alertd.core.messages.message import Message
 from alertd.core.messages.outbox import OutboxEntry, delivery_key
@@ -345,3 +344,47 @@ def _bundles(dues: list[_Due], *, is_first_cycle: bool) -> list[list[_Due]]:
     for of_rule in by_rule.values():
         bundles += [of_rule] if len(of_rule) > STORM_OF_RULE else [[due] for due in of_rule]
     return bundles + edits
+
+
+Place = tuple[str, str, str]
+"""Receiver, recipient and an alert's fingerprint."""
+
+
+def by_place(waiting: Iterable[OutboxEntry]) -> dict[Place, list[OutboxEntry]]:
+    """Return the waiting entries by alert and recipient, oldest first, for lookups by new entries."""
+    found: dict[Place, list[OutboxEntry]] = {}
+    for old in waiting:
+        for fingerprint in old.fingerprints:
+            found.setdefault((old.receiver, old.recipient, fingerprint), []).append(old)
+    return found
+
+
+def foldable(entry: OutboxEntry, waiting: Mapping[Place, Sequence[OutboxEntry]]) -> list[OutboxEntry]:
+    """
+    Return the waiting entries that a new one may include: of the same alert, and certainly unsent.
+
+    An entry with an unknown outcome is not touched: the new one waits for it.
+    """
+    if len(entry.fingerprints) != 1:
+        return []
+    of_alert: list[OutboxEntry] = []
+    for old in waiting.get((entry.receiver, entry.recipient, entry.fingerprints[0]), ()):
+        if old.fingerprints == entry.fingerprints:
+            if _may_join(old.message.reason, entry.message.reason):
+                of_alert.append(old)
+        else:
+            # Entries from before a storm that includes the alert must not be sent after it.
+            of_alert = []
+    return of_alert if all(old.is_unsent for old in of_alert) else []
+
+
+def _may_join(old: NotifyReason, new: NotifyReason) -> bool:
+    """
+    Return whether a newer entry may include a waiting one.
+
+    An edit stands for itself: what comes after it would leave the message wrong that it is to change. It is made anew
+    only by another of its kind; and a correction is needless where what it corrects was never sent.
+    """
+    if new is NotifyReason.UPDATED:
+        return old is NotifyReason.UPDATED
+    return not old.is_edit or old is new

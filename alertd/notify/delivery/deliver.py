@@ -22,8 +22,15 @@ from alertd.notify.delivery.backoff import GIVE_UP_AFTER, MOST_UNKNOWNS
 from alertd.notify.delivery.edit_targets import EditTargets
 from alertd.notify.delivery.order import Lane, next_due, ready
 from alertd.notify.delivery.outbox_interface import Outbox
-from alertd.notify.delivery.settle import Settled, claim, found_sending, needs_fallback, settle, settle_lookup
-from alertd.notify.delivery.undelivered import undelivered
+from alertd.notify.delivery.settle import (
+    Settled,
+    claim,
+    found_sending,
+    needs_fallback,
+    settle,
+    settle_lookup,
+    undelivered,
+)
 from alertd.notify.delivery.withholding import Withhold, is_withheld
 
 _STORE_RETRY_S = 1.0

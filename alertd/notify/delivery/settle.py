@@ -1,12 +1,14 @@
 """The next state of an outbox entry after an attempt: pure, every outcome in one place."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.dataclass import dataclass
-from alertd.core.messages.outbox import EntryState, OutboxEntry
+from alertd.core.messages.compose import compose_undelivered
+from alertd.core.messages.outbox import EntryState, OutboxEntry, delivery_key
 from alertd.notify.base import (
     CannotLook,
     ConfigurationRefused,
@@ -168,3 +170,32 @@ def needs_fallback(settled: Settled) -> bool:
     entry = settled.entry
     own = entry.message.reason not in {NotifyReason.UNDELIVERED, NotifyReason.TEST}
     return settled.escalates and own and not entry.fallback_sent
+
+
+def undelivered(
+    entry: OutboxEntry, *, fallback: str, to: Iterable[str], now: datetime, install_id: str
+) -> list[OutboxEntry]:
+    """
+    Return a copy of an undelivered entry for each recipient of the fallback receiver.
+
+    Args:
+        entry: The undelivered entry.
+        fallback: The fallback receiver's name.
+        to: The fallback's recipients.
+        now: When the copies are made and due.
+        install_id: Part of their delivery keys.
+    """
+    message = compose_undelivered(entry.message, receiver=entry.receiver, why=entry.error, now=now)
+    return [
+        OutboxEntry(
+            key=delivery_key(install_id, entry.key, "undelivered", fallback, recipient),
+            receiver=fallback,
+            recipient=recipient,
+            group=entry.group,
+            fingerprints=entry.fingerprints,
+            message=message,
+            created_at=now,
+            not_before=now,
+        )
+        for recipient in to
+    ]

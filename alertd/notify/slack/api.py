@@ -37,15 +37,8 @@ class SlackApi:
         self._mask = Mask([token, *secrets_of(webhook_url or "")])
         self._channel_ids: dict[str, str] = {}
 
-    async def post_message(self, arguments: Mapping[str, object], *, recipient: str) -> Outcome:
-        """Call `chat.postMessage` once."""
-        return await self._call("chat.postMessage", arguments, recipient=recipient)
-
-    async def update_message(self, arguments: Mapping[str, object], *, recipient: str) -> Outcome:
-        """Call `chat.update` once."""
-        return await self._call("chat.update", arguments, recipient=recipient)
-
-    async def _call(self, method: str, arguments: Mapping[str, object], *, recipient: str) -> Outcome:
+    async def call(self, method: str, arguments: Mapping[str, object], *, recipient: str) -> Outcome:
+        """Call a method that posts or edits a message once: `chat.postMessage`, `chat.update`."""
         exchange = Exchange()
         try:
             async with open_session(exchange, self._outgoing, self._base_url) as session:

@@ -227,7 +227,7 @@ class SlackNotifier:
                 has_broadcast=self._has_broadcast,
                 has_mention=self._has_mention,
             )
-            return await self._api.post_message(arguments, recipient=envelope.recipient)
+            return await self._api.call("chat.postMessage", arguments, recipient=envelope.recipient)
 
         return await self._with_chart_if_taken(envelope, post)
 
@@ -244,7 +244,7 @@ class SlackNotifier:
 
         async def update(*, has_chart: bool) -> Outcome:
             arguments = update_payload(envelope, channel, ts, has_buttons=self._has_buttons, has_chart=has_chart)
-            return await self._api.update_message(arguments, recipient=envelope.recipient)
+            return await self._api.call("chat.update", arguments, recipient=envelope.recipient)
 
         return await self._with_chart_if_taken(envelope, update)
 

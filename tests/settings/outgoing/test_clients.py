@@ -35,7 +35,7 @@ async def use_slack_webhook(outgoing: Outgoing) -> object:
 
 async def use_slack(outgoing: Outgoing) -> object:
     api = SlackApi(token="xoxb-1", webhook_url=None, base_url=f"{HOST}/api/", outgoing=outgoing)
-    return await api.post_message({"channel": "#a", "text": "x"}, recipient="#a")
+    return await api.call("chat.postMessage", {"channel": "#a", "text": "x"}, recipient="#a")
 
 
 async def use_novita(outgoing: Outgoing) -> object:

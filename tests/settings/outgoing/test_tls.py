@@ -11,8 +11,7 @@ from alertd.errors import SettingsError
 from alertd.notify.base import NotSent
 from alertd.notify.heartbeat import ping
 from alertd.notify.webhook_post import WebhookPost
-from alertd.settings.outgoing.connections import Outgoing
-from alertd.settings.outgoing.tls import Trust
+from alertd.settings.outgoing.connections import Outgoing, Trust
 
 VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
