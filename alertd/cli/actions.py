@@ -6,7 +6,7 @@ import click
 
 from alertd.cli.common import prepare_to_ask, print_json, read_store
 from alertd.cli.tables import table
-from alertd.core.instant import iso_instant, iso_instant_or_none
+from alertd.core.times import iso_instant, iso_instant_or_none
 
 if TYPE_CHECKING:
     from alertd.core.actions import ActionRequest

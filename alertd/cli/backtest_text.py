@@ -5,11 +5,11 @@ from datetime import datetime
 
 from alertd.cli.tables import table
 from alertd.core.alert import Unit
-from alertd.core.instant import iso_instant_or_none
 from alertd.core.replay.replay import Episode, Replay
 from alertd.core.replay.rule_edit import Comparison
 from alertd.core.replay.suggest import Level, Suggestion
 from alertd.core.severity import Severity
+from alertd.core.times import iso_instant_or_none
 from alertd.core.values import exact_text, format_value
 from alertd.core.words import format_age, format_count, format_instant
 

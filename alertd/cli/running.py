@@ -58,8 +58,8 @@ def _known(settings: "AskedSettings") -> "Snapshot":
 
 
 def _json(row: "Running", alerts: tuple[str, ...]) -> dict[str, object]:
-    from alertd.core.instant import iso_instant_or_none
     from alertd.core.money import decimal_text
+    from alertd.core.times import iso_instant_or_none
 
     return {
         "owner": row.owner,

@@ -9,7 +9,7 @@ import click
 from alertd.cli.asking import reading, submit, this_person
 from alertd.cli.common import now_of, prepare_to_ask, print_json, read_store, stored_now
 from alertd.cli.tables import table
-from alertd.core.instant import iso_instant_or_none
+from alertd.core.times import iso_instant_or_none
 
 if TYPE_CHECKING:
     from alertd.core.alert import Alert

@@ -1,4 +1,8 @@
-"""The wait that a server requests, and HTTP dates. Source: RFC 9110, sections 5.6.7 and 10.2.3."""
+"""
+How long to wait: as a server requests it, or after consecutive failures; and HTTP dates.
+
+Source: RFC 9110, sections 5.6.7 and 10.2.3.
+"""
 
 import re
 from collections.abc import Mapping
@@ -38,3 +42,14 @@ def retry_after(headers: Mapping[str, str], *, now: datetime) -> timedelta | Non
     if at is None:
         return None
     return max(at - (parse_http_date(headers.get("Date")) or now), timedelta())
+
+
+def doubled_s(failures: int, *, first_s: float, longest_s: float) -> float:
+    """
+    Return a wait in seconds that doubles with each failure, up to *longest_s*.
+
+    Args:
+        failures: Consecutive failures, at least 1; after the first the wait is *first_s*.
+    """
+    # The exponent is bounded, because a task may fail for years and 2.0 ** n would overflow.
+    return min(longest_s, first_s * 2.0 ** min(failures - 1, 30))

@@ -1,4 +1,8 @@
-"""Parsers for durations, instants and time zones as people write them; their errors say what to write instead."""
+"""
+Durations, instants and time zones as people write them, and instants for machines, ISO 8601 in UTC.
+
+Errors of the parsers say what to write instead.
+"""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -63,3 +67,13 @@ def parse_zone(text: str) -> str:
     if not is_zone:
         raise ValueError(f"{quote(text)} is not a time zone; write UTC, or one like Europe/Berlin")
     return text
+
+
+def iso_instant(at: datetime) -> str:
+    """Return an aware instant for JSON and HTML: `2026-01-10T12:00:00Z`."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def iso_instant_or_none(at: datetime | None) -> str | None:
+    """Return an aware instant as `iso_instant` does; None for None."""
+    return iso_instant(at) if at is not None else None

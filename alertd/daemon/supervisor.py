@@ -11,8 +11,8 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Self
 
-from alertd.core.backoff import doubled_s
 from alertd.core.dataclass import dataclass
+from alertd.core.retry_after import doubled_s
 from alertd.log import get_logger
 
 FIRST_PAUSE_S = 1.0

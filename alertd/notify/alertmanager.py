@@ -18,8 +18,8 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from alertd.clock import utc_now
 from alertd.core.http_url import has_login, is_http_url
-from alertd.core.instant import iso_instant
 from alertd.core.messages.message import AlertFacts
+from alertd.core.times import iso_instant
 from alertd.notify.base import (
     ConfigurationRefused,
     Delivered,

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from alertd.core.http_url import is_http_url
-from alertd.core.instant import iso_instant
 from alertd.core.messages.message import AlertFacts, Message, truncate
 from alertd.core.printable import one_line
+from alertd.core.times import iso_instant
 from alertd.notify.base import (
     ConfigurationRefused,
     ContentRefused,

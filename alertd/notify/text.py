@@ -13,7 +13,6 @@ from typing import TypeVar
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.chart import Chart, read_by
 from alertd.core.http_url import is_link
-from alertd.core.instant import iso_instant
 from alertd.core.messages.message import (
     AlertFacts,
     Field,
@@ -26,6 +25,7 @@ from alertd.core.messages.message import (
     truncate,
 )
 from alertd.core.printable import one_line
+from alertd.core.times import iso_instant
 
 PartT = TypeVar("PartT", Field, TableRow, SectionRow)
 

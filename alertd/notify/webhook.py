@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from alertd.core.http_url import has_login, is_http_url
-from alertd.core.instant import iso_instant
 from alertd.core.messages.message import AlertFacts, Message, plain_text
+from alertd.core.times import iso_instant
 from alertd.notify.base import (
     Envelope,
     NotifierContext,

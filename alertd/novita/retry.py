@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TypeVar
 
-from alertd.core.backoff import doubled_s
+from alertd.core.retry_after import doubled_s
 from alertd.errors import ApiThrottled, ApiUnavailable
 
 FAILURE_ATTEMPTS = 3

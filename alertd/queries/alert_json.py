@@ -5,9 +5,9 @@ from functools import partial
 
 from alertd.core.alert import Alert
 from alertd.core.alerts.mutes import mutes_text, silence_text
-from alertd.core.instant import iso_instant, iso_instant_or_none
 from alertd.core.money import decimal_text
 from alertd.core.muted import Muted
+from alertd.core.times import iso_instant, iso_instant_or_none
 from alertd.core.values import exact_text
 
 

@@ -8,7 +8,6 @@ from alertd import __version__
 from alertd.core.alert import Alert, AlertState
 from alertd.core.dataclass import dataclass
 from alertd.core.hours import hour_of, start_of
-from alertd.core.instant import iso_instant, iso_instant_or_none
 from alertd.core.messages.holding import overdue
 from alertd.core.messages.message import truncate
 from alertd.core.messages.outbox import EntryState, OutboxEntry
@@ -19,6 +18,7 @@ from alertd.core.spend.arrival import DAILY
 from alertd.core.spend.data_state import streams_of_book
 from alertd.core.spend.ledger import CategoryBook
 from alertd.core.spend.lists import View
+from alertd.core.times import iso_instant, iso_instant_or_none
 from alertd.core.words import format_age, format_count, format_instant
 from alertd.queries.health import Edge, ReceiverHealth, ResourceHealth
 from alertd.store.cycles import CycleRecord

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from alertd import __version__
-from alertd.core.instant import iso_instant
 from alertd.core.local_time import Clock
 from alertd.core.printable import UNSAFE, without_floods
+from alertd.core.times import iso_instant
 from alertd.core.words import format_instant
 
 if TYPE_CHECKING:

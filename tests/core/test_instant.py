@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from alertd.core.instant import iso_instant, iso_instant_or_none
+from alertd.core.times import iso_instant, iso_instant_or_none
 
 AT = datetime(2026, 1, 10, 12, tzinfo=UTC)
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from alertd.core.backoff import doubled_s
+from alertd.core.retry_after import doubled_s
 
 FIRST_WAIT = timedelta(seconds=2)
 LONGEST_WAIT = timedelta(minutes=5)

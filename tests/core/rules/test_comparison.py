@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from alertd.core.rules.comparison import Comparison
+from alertd.core.rules.reconcile import Comparison
 from tests.core.builders import usd
 
 

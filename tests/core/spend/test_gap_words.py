@@ -9,7 +9,7 @@ import pytest
 from alertd.core.alert import Lag
 from alertd.core.hours import HourRange, HourSet
 from alertd.core.money import Usd
-from alertd.core.rules.comparison import hours_of_month, month_before
+from alertd.core.rules.reconcile import hours_of_month, month_before
 from alertd.core.spend.arrival import DAILY, HOURLY
 from alertd.core.spend.data_state import DataState
 from alertd.core.spend.ledger import CategoryBook, HourSummary, Suspicion

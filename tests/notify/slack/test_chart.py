@@ -10,8 +10,7 @@ import pytest
 
 from alertd.core.chart import Chart, chart_words, marked
 from alertd.notify.base import ContentRefused, Delivered, NotSent, Unknown
-from alertd.notify.slack.blocks import blocks
-from alertd.notify.slack.chart import native_chart
+from alertd.notify.slack.blocks import blocks, native_chart
 from alertd.notify.slack.notifier import SlackConfig, SlackNotifier
 from tests.block_kit import texts, violations
 from tests.builders import (
