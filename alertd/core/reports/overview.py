@@ -4,15 +4,18 @@ A summary of everything known at one moment, for the status page and for metrics
 It sums and collects; presentation is decided where it is shown.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import field
 from datetime import datetime
 from functools import partial
+from operator import is_
 
 from alertd.core.calendar import Period
 from alertd.core.dataclass import dataclass
 from alertd.core.hours import HOURS_PER_DAY, HourRange
 from alertd.core.labels import Patterns
 from alertd.core.money import Usd, if_it_fits
+from alertd.core.owners import OwnerDirectory
 from alertd.core.reports.budget_lines import NO_BUDGETS, RankedBudgets, ranked_budgets
 from alertd.core.reports.figures import Undecided, undecided_rules
 from alertd.core.reports.running import Running, running
@@ -22,8 +25,9 @@ from alertd.core.rules.facts import Facts
 from alertd.core.rules.runway import Runway
 from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.rules.unmatched import Unmatched, unmatched
-from alertd.core.spend.bill import TrackedBill
+from alertd.core.spend.bill import Series, TrackedBill
 from alertd.core.spend.lately import Billed, billed_in, last_hours, period_so_far
+from alertd.core.spend.lists import View
 from alertd.core.spend.selection import SpendQuery
 
 OVERVIEW_HOURS = 33 * HOURS_PER_DAY
@@ -44,6 +48,39 @@ class CategorySpend:
     """Spend in the calendar month, in UTC, of the last billed hour of all categories."""
     is_complete: bool
     """Whether nothing is missing in either."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Matched:
+    """The rules whose filters are looked at, and what they may match: names that were billed, owners."""
+
+    rules: tuple[Rule, ...]
+    series: Mapping[View, Sequence[Series]]
+    counts: tuple[int, ...]
+    """The number of series of each view then: further ones are only appended."""
+    owners: OwnerDirectory
+
+    @classmethod
+    def of(cls, facts: Facts, rules: Sequence[Rule]) -> "Matched":
+        """Return what is known of *rules* now."""
+        views = {rule.view for rule in rules if isinstance(rule, SpendRule)}
+        series = {view: facts.of(view).spend.series for view in views}
+        return cls(rules=tuple(rules), series=series, counts=tuple(map(len, series.values())), owners=facts.owners)
+
+    def is_as(self, other: "Matched | None") -> bool:
+        """Return whether the filters miss the same as of the other."""
+        return (
+            other is not None
+            and self.owners is other.owners
+            and self.counts == other.counts
+            and all(names is other.series.get(view) for view, names in self.series.items())
+            and len(self.rules) == len(other.rules)
+            and all(map(is_, self.rules, other.rules))
+        )
+
+    def missed(self) -> tuple[Unmatched, ...]:
+        """Return the filters that match nothing."""
+        return unmatched(self.rules, self.series, self.owners)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +106,8 @@ class Overview:
     """What is running, most expensive first."""
     unmatched: tuple[Unmatched, ...] = ()
     """Filters of rules that match nothing ever billed."""
+    matched: Matched | None = field(default=None, repr=False, compare=False)
+    """What these were found by."""
 
 
 def overview(facts: Facts, rules: Iterable[Rule], *, before: Overview | None = None) -> Overview:
@@ -82,7 +121,7 @@ def overview(facts: Facts, rules: Iterable[Rule], *, before: Overview | None = N
     """
     enabled = [rule for rule in rules if rule.enabled]
     day, month = last_hours(facts.data, HOURS_PER_DAY), period_so_far(facts.data, Period.MONTH, "UTC")
-    views = {rule.view for rule in enabled if isinstance(rule, SpendRule)}
+    matched = Matched.of(facts, enabled)
     whole = if_it_fits(lambda: billed_in(facts.spend, facts.data, day), None) if day is not None else None
     return Overview(
         now=facts.now,
@@ -95,7 +134,8 @@ def overview(facts: Facts, rules: Iterable[Rule], *, before: Overview | None = N
         runways=tuple(
             (rule.name, runway) for rule in enabled if isinstance(rule, BalanceRule) for runway in _runways(rule, facts)
         ),
-        unmatched=unmatched(enabled, {view: facts.of(view).spend.series for view in views}, facts.owners),
+        unmatched=before.unmatched if before is not None and matched.is_as(before.matched) else matched.missed(),
+        matched=matched,
         bills=tuple(sorted(facts.bills, key=lambda t: (t.bill.month, t.bill.account), reverse=True)),
         running=if_it_fits(lambda: running(facts), ()),
     )

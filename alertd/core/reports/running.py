@@ -14,6 +14,7 @@ from alertd.core.dataclass import dataclass
 from alertd.core.hours import HOURS_PER_DAY, start_of
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, plain
+from alertd.core.owners import OwnerDirectory
 from alertd.core.resources import Resource, ResourceKey, ResourceKind
 from alertd.core.rules.facts import Facts
 from alertd.core.spend.contributors import largest_parts
@@ -90,28 +91,46 @@ def _billed(facts: Facts) -> Iterator[Running]:
     )
     edges = edges_of(facts.spend, facts.data, query, keys)
     found = runs(facts.spend, facts.data, query, "amount", edges, hours=BACK_HOURS, min_rate=1, gap=1)
-    known = edges.cells.kept.get(_Products)
-    if not isinstance(known, _Products):
-        edges.cells.kept[_Products] = known = _Products()
-    dearest: dict[Labels, tuple[Run, str]] = {}
+    known = edges.cells.kept.get(_Rows)
+    if not isinstance(known, _Rows) or known.owners is not facts.owners:
+        known = _Rows(facts.owners)
+    rows: dict[Labels, _Known] = {}
     for group, run in found.items():
         account, category, owner = (text for _, text in group)
         resource = facts.resource_of(account, owner)
         if run.hours and owner and (resource is None or not resource.has_ended):
-            of_run, product = known.dearest.get(group, (None, ""))
-            if of_run is not run:
+            last = known.by_group.get(group)
+            if last is None or last.run is not run:
                 parts = largest_parts(facts.spend, query, "amount", run.span, group, before=None, count=1)
-                product = parts[0].product if parts else ""
-            dearest[group] = run, product
-            yield _row(facts, account, owner, resource, category=category, run=run, product=product)
-    known.dearest = dearest
+                last, product = None, parts[0].product if parts else ""
+            else:
+                product = last.product
+            # How busy an instance is changes with the time.
+            if last is None or last.resource is not resource or facts.utilization:
+                row = _row(facts, account, owner, resource, category=category, run=run, product=product)
+                last = _Known(run=run, resource=resource, product=product, row=row)
+            rows[group] = last
+            yield last.row
+    edges.cells.kept[_Rows] = _Rows(facts.owners, rows)
 
 
-@dataclass(slots=True, eq=False)
-class _Products:
-    """The most expensive product of each group, and its run."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Known:
+    """A row of an earlier moment, and what it was made of."""
 
-    dearest: dict[Labels, tuple[Run, str]] = field(default_factory=dict)
+    run: Run
+    resource: Resource | None
+    product: str
+    """The most expensive one."""
+    row: Running
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """The rows of an earlier moment by group."""
+
+    owners: OwnerDirectory
+    by_group: dict[Labels, _Known] = field(default_factory=dict)
 
 
 def _is_unbilled(facts: Facts, resource: Resource) -> bool:

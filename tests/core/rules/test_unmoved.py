@@ -19,7 +19,7 @@ from alertd.core.labels import Labels, Patterns
 from alertd.core.money import UNITS_PER_USD, Usd
 from alertd.core.owners import Owner, OwnerDirectory
 from alertd.core.reports.overview import overview
-from alertd.core.resources import Resource, ResourceKind
+from alertd.core.resources import Resource, ResourceKey, ResourceKind
 from alertd.core.rules.base import Rule, Share
 from alertd.core.rules.budget import BudgetRule
 from alertd.core.rules.even_rate import Burn
@@ -34,7 +34,7 @@ from alertd.core.spend.ends import two_ends
 from alertd.core.spend.planned import PlannedSpend
 from alertd.core.spend.rises import Compare
 from alertd.core.spend.view import SpendView
-from tests.core.builders import HOUR
+from tests.core.builders import HOUR, rolling
 from tests.core.late_bills import FIRST, LateBills, Shown, at, hourly
 from tests.core.spend.test_ends import made_world
 from tests.examples import rest_slow
@@ -126,6 +126,21 @@ def made_rules(chance: random.Random, rows: list[Shown], kinds: Sequence[str] = 
     return tuple(makers[chance.choice(kinds)](number) for number in range(8))
 
 
+def a_resource(now: datetime, status: str) -> Resource:
+    """Return an owner's instance, as it is listed."""
+    return Resource(
+        account="default",
+        id="owner-0",
+        kind=ResourceKind.INSTANCE,
+        name="",
+        status=status,
+        product="H100",
+        gpus=1,
+        started_at=now,
+        stopped_at=None,
+    )
+
+
 def moments(chance: random.Random) -> Iterator[datetime]:
     """Polls some minutes to some hours apart, so that most bring little or nothing."""
     now = at(3, chance.randint(0, 23), chance.randint(0, 59))
@@ -164,17 +179,7 @@ def test_life_when_only_what_moved_is_judged_then_as_if_everything_were(seed: in
             rules = (*rules[:number], edited, *rules[number + 1 :])
         if chance.random() < 0.2:
             status = chance.choice(["running", "exited"])
-            listed = Resource(
-                account="default",
-                id="owner-0",
-                kind=ResourceKind.INSTANCE,
-                name="",
-                status=status,
-                product="H100",
-                gpus=1,
-                started_at=now,
-                stopped_at=None,
-            )
+            listed = a_resource(now, status)
         resources = {listed.key: listed} if listed is not None else {}
         facts = replace(facts, owners=owners, planned=planned, is_explained=True)
         facts = replace(facts, resources=resources, resources_read={"default": now})
@@ -200,10 +205,11 @@ def test_life_when_only_what_moved_is_judged_then_as_if_everything_were(seed: in
 
 @pytest.mark.parametrize("seed", rest_slow(range(40)))
 def test_overview_when_only_what_moved_is_worked_out_then_as_if_everything_were(seed: int) -> None:
-    """Budgets and what runs, poll by poll: bills come late, in steps and not at all, and owners get other names."""
+    """Budgets, what runs and what filters miss: bills come late, in steps and not at all, owners get other names."""
     chance = random.Random(f"overview {seed}")
     rows = made_world(seed)
-    rules = made_rules(chance, rows, kinds=("budget",))
+    lonely = rolling("1", name="lonely", owner=Patterns(("owner-3",)), team=Patterns(("t",)), category=Patterns())
+    rules = (*made_rules(chance, rows, kinds=("budget",)), lonely)
     down = chance.random() < 0.4
     begin = at(3 + chance.randint(0, 1), chance.randint(0, 23))
     world = LateBills(
@@ -212,16 +218,24 @@ def test_overview_when_only_what_moved_is_worked_out_then_as_if_everything_were(
         is_down=lambda now, category: down and category == "gpu" and begin <= now < begin + timedelta(hours=6),
     )
     planned: tuple[PlannedSpend, ...] = ()
-    known = None
+    known, owners, listed = None, OwnerDirectory(), dict[ResourceKey, Resource]()
     for now in moments(chance):
         facts = world.poll(now)
         if chance.random() < 0.05:
             planned = (PlannedSpend(amount=Usd(UNITS_PER_USD * 50), hours=HourRange(FIRST, FIRST + 96)),)
-        facts = replace(facts, planned=planned, is_explained=True)
+        if chance.random() < 0.1:
+            team = chance.choice(["t", "u"])
+            owners = OwnerDirectory((Owner(match=Patterns(("owner-0",)), name=f"name {now}", team=team),))
+        if chance.random() < 0.1:
+            one = a_resource(now, chance.choice(["running", "exited"]))
+            listed = {one.key: one}
+        facts = replace(facts, planned=planned, is_explained=True, owners=owners)
+        facts = replace(facts, resources=listed, resources_read={"default": now})
         known = overview(facts, rules, before=known)
         anew = overview(whole_view(world, facts), [afresh(rule) for rule in rules])
         assert (known.budgets.figures, known.budgets.rules) == (anew.budgets.figures, anew.budgets.rules), now
         assert known.running == anew.running, now
+        assert known.unmatched == anew.unmatched, now
 
 
 def at_its_own_value(rule: Rule, facts: Facts, chance: random.Random) -> Rule:
