@@ -1,13 +1,15 @@
 """`alertd stop` and `alertd actions`: who is asked back, what is carried out where no daemon runs, and how it ends."""
 
 import json
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from alertd.core.actions import ActionState, CallAnswer, CallResult, Sight, Verb
+from alertd.cli import stop
+from alertd.core.actions import Act, ActionRequest, ActionState, CallAnswer, CallResult, Sight, Verb
 from alertd.core.alert import Address, Rate
 from alertd.core.alerts.reason import NotifyReason
 from alertd.store.store import Store
@@ -212,3 +214,52 @@ def test_stop_when_no_daemon_runs_then_the_message_shows_it_once_one_does(
     assert [entry.message.reason for entry in shown] == [NotifyReason.ACTION, NotifyReason.UPDATED]
     assert shown[0].message.title == "Stopped by dana: notebook-9"
     assert any(line.startswith("Stopped by dana: notebook-9") for line in shown[1].message.lines)
+
+
+@pytest.mark.parametrize(
+    ("steps", "code", "lines"),
+    [
+        pytest.param(
+            [ActionState.CALLING, ActionState.DONE], 0, ["requested", "calling", "done"], id="done: nothing to wait for"
+        ),
+        pytest.param([ActionState.FAILED], 1, ["requested", "failed"], id="failed"),
+        pytest.param(
+            [ActionState.STOPPING, ActionState.UNKNOWN], 1, ["requested", "stopping", "unknown"], id="unknown"
+        ),
+        pytest.param(
+            [ActionState.STOPPING],
+            0,
+            ["requested", "stopping", "The daemon carries on; `alertd actions` shows the outcome."],
+            id="still under way",
+        ),
+    ],
+)
+def test_stop_when_a_daemon_does_it_then_watched_to_its_end_or_for_a_while(
+    stopping: Desk, monkeypatch: pytest.MonkeyPatch, steps: list[ActionState], code: int, lines: list[str]
+) -> None:
+    """Each step is shown once, and the exit code is that of the last."""
+    rows, seconds = list[ActionRequest](), [0.0]
+
+    def keep(row: ActionRequest) -> None:
+        with closing(Store.open(URL, now=BEGAN)) as store:
+            if rows:
+                assert store.actions.move(rows[-1], row)
+            else:
+                store.save_decisions(actions=(row,))
+        rows.append(row)
+
+    async def ask(_settings: object, asked: Act) -> str:
+        keep(request(id=asked.id, fingerprint=asked.fingerprint))
+        return "asked"
+
+    def look() -> float:
+        is_first, seconds[0] = not seconds[0], seconds[0] + 20
+        if steps and not is_first:
+            keep(replace(rows[-1], state=steps.pop(0), finished_at=BEGAN))
+        return seconds[0]
+
+    monkeypatch.setattr(stop, "ask_daemon", ask)
+    monkeypatch.setattr(stop, "_LOOK_S", 0)
+    monkeypatch.setattr("alertd.clock.monotonic_s", look)
+    found, out, _ = stopping.run("stop", stopping.stage.of("gpu-1").fingerprint, "--yes")
+    assert (found, out.splitlines()[-len(lines) :]) == (code, lines)

@@ -167,7 +167,8 @@ def _reads(books: Sequence[CategoryBook], *, is_wide: bool) -> Iterator[tuple[st
     for book in ordered[:_LISTED]:
         yield f"{book.account}: {book.category}" if is_wide else book.category, last_read(book)
     if len(ordered) > _LISTED:
-        yield "And more", f"{len(ordered) - _LISTED} categories"
+        more = len(ordered) - _LISTED
+        yield "And more", f"{more} categories" if more > 1 else "1 category"
 
 
 def _headline(books: Sequence[CategoryBook], account: str, age: timedelta, *, is_stale: bool) -> str:

@@ -86,6 +86,18 @@ def test_credit_when_seen_then_what_is_missing_may_hide_one(ago: int, hides: boo
     assert gap.may_hide_credit is hides
 
 
+def test_credit_when_several_are_filed_under_an_hour_then_known_from_the_first_that_is_over() -> None:
+    """A row of a day is known a day later than one of the hour that it begins with."""
+    short = Row(series=a_series(), hour=RUNNING - 31, amount=usd("-1"))
+    long = Row(series=a_series(owner="gpu-2"), hour=RUNNING - 31, amount=usd("-1"), span=24)
+    past = past_of(history([short, long], covered=HourRange(RUNNING - 60, RUNNING + 1)))
+    found = {}
+    for ago in (31, 30, 8, 7):
+        (gap,) = past.at(start_of(RUNNING - ago)).data.gaps([KEY], HourRange(RUNNING - 70, RUNNING - ago))
+        found[ago] = gap.may_hide_credit
+    assert found == {31: False, 30: True, 8: True, 7: True}
+
+
 def test_credit_when_it_lies_before_the_view_then_it_was_seen_all_the_same() -> None:
     """The daemon's book remembers every credit."""
     credit = Row(series=a_series(), hour=RUNNING - 150, amount=usd("-1"))

@@ -14,6 +14,7 @@ from alertd.core.alerts.reason import NotifyReason
 from alertd.core.hours import HourRange
 from alertd.core.labels import Labels, Patterns
 from alertd.core.messages.compose import compose_alert
+from alertd.core.money import Usd
 from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.balance import BalanceRule
 from alertd.core.rules.base import NOT_MATCHED, Metric
@@ -364,3 +365,22 @@ def test_rule_when_asked_what_it_needs_then_balances_and_two_windows_of_usage() 
     assert not rolling().NEEDS_BALANCE
     assert RUNWAY.lookback() == timedelta(hours=144)
     assert RUNWAY.metrics == {Metric.PAY}
+
+
+@pytest.mark.parametrize(
+    ("days", "before"),
+    [
+        pytest.param(20, usd("144"), id="as long before is read"),
+        pytest.param(4, None, id="a part of it was never read"),
+    ],
+)
+def test_largest_spend_when_the_window_before_is_not_known_then_nothing_is_compared(
+    days: int, before: Usd | None
+) -> None:
+    """Hours that were never read would make a rise of whatever came after them."""
+    rows = [row(RUNNING - 3 - hour, "2") for hour in range(24 * min(days, 7))]
+    facts = desk_with(*rows, days=days).facts()
+    known = Balance(account="default", available=usd("10"), read_at=NOW)
+    rule = replace(BOTH, runway_below={}, available_below={WARNING: usd("100")})
+    (sample,) = rule.evaluate(replace(facts, balances={"default": known}), ())
+    assert [part.before for part in sample.top] == [before]

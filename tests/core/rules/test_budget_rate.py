@@ -52,7 +52,11 @@ def hourly_rows(first: str, amounts: list[str], owner: str = "gpu-1") -> list[Ro
 
 
 def judged(budget: BudgetRule, rows: list[Row], now: str, watched: tuple[Labels, ...] = ((),)) -> dict[str, Sample]:
-    found = budget.evaluate(desk_with(*rows, now=moment(now), days=99).facts(moment(now)), watched)
+    facts = desk_with(*rows, now=moment(now), days=99).facts(moment(now))
+    found = budget.evaluate(facts, watched)
+    # What nobody watches yet begins just so.
+    begun = {sample.group: sample.reached for sample in replace(budget).evaluate(facts, ()) if sample.reached}
+    assert begun == {sample.group: sample.reached for sample in found if sample.reached}
     return {"|".join(value for _, value in sample.group): sample for sample in found}
 
 

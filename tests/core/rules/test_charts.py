@@ -154,6 +154,22 @@ def test_rolling_spend_when_something_is_planned_then_the_lines_lie_as_much_high
     assert alert.threshold == Decimal(75)
 
 
+def test_budget_when_something_is_planned_then_the_lines_lie_as_much_higher_and_the_budget_does_not() -> None:
+    """What is planned is allowed on top; the budget is the amount that was written."""
+    plan = PlannedSpend(amount=usd("25"), hours=HourRange(EDGE - 10, EDGE))
+    budget = BudgetRule(
+        name="month",
+        period=Period.MONTH,
+        amount=usd("100"),
+        thresholds={WARNING: Share(Fraction(1, 2)), CRITICAL: Share(Fraction(4, 5))},
+    )
+    facts = replace(desk_with(row(EDGE - 1, "130")).facts(), planned=(plan,))
+    alert = alert_of(budget, facts, owner=None)
+    chart = budget.chart(facts, alert)
+    assert chart is not None
+    assert limits(chart) == [("warning", "75"), ("budget", "100"), ("critical", "105")]
+
+
 def test_data_when_missing_in_what_is_drawn_then_the_chart_says_so() -> None:
     """A rise from hours that were not read may be none; the alert itself looks at the last window only."""
     desk = Desk()

@@ -12,6 +12,7 @@ from alertd.core.rules.base import NOT_MATCHED
 from alertd.core.rules.data_stale import DataStale
 from alertd.core.rules.facts import Facts
 from alertd.core.severity import Severity
+from alertd.core.spend.bill import CATEGORIES
 from tests.core.builders import CRITICAL, HOUR, NOW, RUNNING, WARNING, Desk
 
 RULE = DataStale(name="stale", thresholds={WARNING: 3 * HOUR, CRITICAL: 12 * HOUR})
@@ -102,6 +103,16 @@ def test_groups_when_filtered_and_grouped_then_the_oldest_read_of_each(
     """One alert per account unless the rule says otherwise."""
     samples = judge(MANY.facts(), rule=replace(RULE, **parts))  # type: ignore[arg-type]
     assert {"|".join(v for _, v in g): str(s.value) for g, s in samples.items()} == hours
+
+
+@pytest.mark.parametrize(("count", "more"), [(4, []), (5, []), (6, ["1 category"]), (7, ["2 categories"])])
+def test_sample_when_many_are_stale_then_five_are_named_and_the_rest_counted(count: int, more: list[str]) -> None:
+    """Nobody reads twenty lines, and whoever wonders how many there are need not count."""
+    stale = read_at(*((category, NOW - 4 * HOUR) for category in CATEGORIES[:count]))
+    (sample,) = judge(stale.facts()).values()
+    named = [name for name, _ in sample.facts if name in CATEGORIES]
+    assert len(named) == min(count, 5)
+    assert [text for name, text in sample.facts if name == "And more"] == more
 
 
 def test_sample_when_stale_then_which_since_when_and_why() -> None:

@@ -71,6 +71,15 @@ def test_headline_when_idle_then_how_long_how_busy_and_what_it_cost() -> None:
     assert (sample.reached, sample.unit, sample.value) == (Severity.WARNING, Unit.USD, Decimal("29.20"))
 
 
+def test_headline_when_the_metrics_end_earlier_then_idle_for_as_long_as_they_show() -> None:
+    """What was not sampled may have been busy."""
+    known = facts(idle(6))
+    late = replace(known, utilization={KEY: slots(idle(6), ended=3)})
+    (now,), (then,) = (rule(thresholds=LIMITS).evaluate(each, []) for each in (known, late))
+    assert "idle for 6 h at 0 %" in now.headline
+    assert "idle for 6 h 5 min at 0 %" in then.headline, "through 11:55, and not for the ten minutes since"
+
+
 def test_message_when_idle_then_the_threshold_from_above() -> None:
     """A low value is the bad one."""
     (move,), _ = judge([rule(severity=Severity.CRITICAL)], facts(idle(3)), {}, ["default"])

@@ -258,6 +258,8 @@ def test_lookback_when_asked_then_window_and_baseline() -> None:
     [
         pytest.param({}, [], id="none"),
         pytest.param({"window": timedelta(minutes=90)}, ["window"], id="half hours"),
+        pytest.param({"baseline": timedelta(minutes=4321)}, ["baseline"], id="a baseline of no whole hours"),
+        pytest.param({"min_history": timedelta(minutes=90)}, ["min_history"], id="a history of half hours"),
         pytest.param({"baseline": timedelta(hours=23)}, ["baseline"], id="shorter than the window"),
         pytest.param(
             {"compare": Compare.SAME_HOURS, "window": timedelta(hours=30), "baseline": timedelta(hours=40)},

@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.core.money import MAX_UNITS
-from alertd.core.spend.block import HourBlock, decode, digest, empty_block, encode, encode_each, exact_sum, spread
+from alertd.core.spend.block import (
+    HourBlock,
+    decode,
+    differing,
+    digest,
+    empty_block,
+    encode,
+    encode_each,
+    exact_sum,
+    spread,
+)
 
 AMOUNTS = st.integers(-MAX_UNITS, MAX_UNITS)
 CELLS = st.dictionaries(
@@ -72,6 +82,26 @@ def test_digest_when_cells_differ_then_differs(
 ) -> None:
     """Whether an hour changed is decided by this alone."""
     assert (digest(encode(block_of(one))) == digest(encode(block_of(other)))) == (one == other)
+
+
+@given(CELLS, CELLS)
+def test_cells_when_two_blocks_differ_then_those_that_are_not_the_same_in_both(
+    one: dict[tuple[int, int], tuple[int, int, int]], other: dict[tuple[int, int], tuple[int, int, int]]
+) -> None:
+    """What is left out is never counted again: a voucher that was corrected must not be."""
+    other = {**other, **dict(list(one.items())[::2])}
+    before, after = differing(block_of(one), block_of(other))
+    assert cells_of(before) == {key: cell for key, cell in one.items() if other.get(key) != cell}
+    assert cells_of(after) == {key: cell for key, cell in other.items() if one.get(key) != cell}
+
+
+@pytest.mark.parametrize("metric", [0, 1, 2])
+def test_cells_when_one_number_of_them_differs_then_they_differ(metric: int) -> None:
+    """Also where the API's parts do not add up to its total."""
+    cell = [5, 2, 3]
+    changed = [value + (place == metric) for place, value in enumerate(cell)]
+    before, after = differing(block_of({(1, 1): (5, 2, 3)}), block_of({(1, 1): (changed[0], changed[1], changed[2])}))
+    assert (cells_of(before), cells_of(after)) == ({(1, 1): tuple(cell)}, {(1, 1): tuple(changed)})
 
 
 @pytest.mark.parametrize(
