@@ -14,6 +14,7 @@ from alertd.core.calendar import Period
 from alertd.core.chart import Chart, ChartForm, chart_words, labels
 from alertd.core.hours import HourRange, hour_of, start_of
 from alertd.core.labels import Patterns
+from alertd.core.money import Usd
 from alertd.core.rules.base import Metric, Rule, Share
 from alertd.core.rules.budget import BudgetRule
 from alertd.core.rules.data_stale import DataStale
@@ -23,7 +24,21 @@ from alertd.core.rules.spike import Spike
 from alertd.core.spend.lists import View
 from alertd.core.spend.planned import PlannedSpend
 from alertd.core.spend.rises import Compare
-from tests.core.builders import CRITICAL, HOUR, NOW, RUNNING, WARNING, Desk, Row, desk_with, group, rolling, row, usd
+from tests.core.builders import (
+    CRITICAL,
+    HOUR,
+    NOW,
+    RUNNING,
+    WARNING,
+    Desk,
+    Row,
+    a_series,
+    desk_with,
+    group,
+    rolling,
+    row,
+    usd,
+)
 
 EDGE = RUNNING - 2
 """Without a row of the last hours data ends here: 2026-01-10 10:00 UTC."""
@@ -334,3 +349,28 @@ def test_budget_when_the_period_is_over_then_ends_with_it() -> None:
     chart = BUDGET.chart(facts, replace(alert, as_of=at + 24 * HOUR))
     assert chart is not None
     assert (labels(chart)[-1], chart.points[-1].value, chart.note) == ("Apr 1 00:00", "90", "")
+
+
+def test_spike_when_it_is_about_another_metric_then_usual_and_limits_are_of_that() -> None:
+    """A voucher pays half: by cash everything is half as high, the usual spend too."""
+
+    def paid(hour: int, amount: str) -> Row:
+        return Row(series=a_series(), hour=hour, amount=usd(amount), voucher=Usd(usd(amount) // 2))
+
+    rows = [*(paid(EDGE - 24 * day, "10") for day in range(1, 9)), paid(EDGE - 1, "60")]
+    facts = desk_with(*rows, days=20).facts()
+    found = {}
+    for metric in (Metric.AMOUNT, Metric.PAY):
+        rule = Spike(
+            name="spike",
+            window=timedelta(hours=24),
+            baseline=timedelta(days=7),
+            compare=Compare.PREVIOUS,
+            thresholds={WARNING: Fraction(2)},
+            min_increase=usd("1"),
+            above_highest=Fraction(0),
+            group_by=("owner",),
+            metric=metric,
+        )
+        found[metric] = {name: Decimal(value) for name, value in limits(drawn(rule, facts))}
+    assert found[Metric.PAY] == {name: value / 2 for name, value in found[Metric.AMOUNT].items()}

@@ -250,3 +250,13 @@ def test_forecast_when_spend_is_never_negative_then_neither(days: Floats, hours_
 def test_forecast_when_there_are_credits_then_still_a_number(days: Floats, hours_left: int) -> None:
     """Credits may make a day negative; the forecast may be wrong then, but not absent."""
     assert np.isfinite(expected_rest(history(days, hours_left))).all()
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["spend rose more than foreseen", "spend fell more"])
+def test_range_when_every_past_forecast_was_off_to_one_side_then_still_holds_the_expected_sum(turned: bool) -> None:
+    """A range beside its own forecast reads like a mistake."""
+    days = column(*[1.2**day for day in range(35)][:: -1 if turned else 1])
+    for hours_left in (24, 72, 240):
+        made = history(days, hours_left)
+        (low,), (expected,), (high,) = rest_range(made)[0], expected_rest(made), rest_range(made)[1]
+        assert low <= expected <= high

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.core.hours import HourRange, HourSet, hour_of, midnight_before
-from alertd.core.money import MAX_UNITS
+from alertd.core.money import MAX_UNITS, Usd
 from alertd.core.spend.data_state import DataState, edge_of_book
-from alertd.core.spend.ledger import DEEP_HOURS, FULL_HOURS, CategoryBook, file_rows, summarise
+from alertd.core.spend.ledger import DEEP_HOURS, FULL_HOURS, CategoryBook, SeriesTable, file_rows, summarise
 from alertd.core.spend.reading import Cadence
 from tests.core.builders import HOUR, NOW, RUNNING, SETTLE, Desk, Row, a_series, bill_rows, row, usd
 from tests.core.oracle import AT, READS, SPAN, START, Amounts, Cell, SlowLedger
@@ -377,3 +377,18 @@ def test_book_when_empty_then_knows_nothing() -> None:
     book = CategoryBook(account="default", category="gpu")
     assert (edge_of_book(book, NOW, SETTLE), book.has_credit, book.key) == (None, False, KEY)
     assert NOW.tzinfo is UTC
+
+
+@pytest.mark.parametrize("sign", [1, -1], ids=["charges", "credits"])
+def test_rows_when_credits_hide_how_large_they_are_then_error_and_no_wrap(sign: int) -> None:
+    """Their sum fits, and what it is the sum of does not."""
+    half = sign * (MAX_UNITS // 2 + 1)
+    rows = [Row(series=a_series(), hour=RUNNING - 3, amount=Usd(amount)) for amount in (half, half, -half, -half)]
+    with pytest.raises(OverflowError, match="add up to more than"):
+        file_rows(
+            CategoryBook(account="default", category="gpu"),
+            SeriesTable(),
+            bill_rows(rows),
+            HourRange(RUNNING - 5, RUNNING),
+            read_at=NOW,
+        )

@@ -183,6 +183,22 @@ def test_top_when_asked_then_largest_parts_with_the_window_before() -> None:
     assert largest_parts(view, SpendQuery(), "amount", now, (), before=None)[0].amount == usd("100")
 
 
+def test_top_when_series_differ_in_what_is_not_named_then_each_part_is_their_whole_sum() -> None:
+    """Of an owner, product and category there may be several series: by subcategory, or by how they are billed."""
+    now, then = HourRange(START + 24, START + 48), HourRange(START, START + 24)
+    desk = Desk()
+    several = [a_series(), a_series()._replace(billing_method="monthly"), a_series()._replace(subcategory="other")]
+    rows = [Row(series=each, hour=START + 30, amount=usd(text)) for each, text in zip(several, "531", strict=True)]
+    rows += [Row(series=each, hour=START + 3, amount=usd("2")) for each in several]
+    desk.read([*rows, row(START + 30, "4", owner="gpu-2")], SPAN)
+    query = SpendQuery()
+    top = largest_parts(desk.view(SPAN), query, "amount", now, (), before=then)
+    assert [(part.owner, part.amount, part.before) for part in top] == [
+        ("gpu-1", usd("9"), usd("6")),
+        ("gpu-2", usd("4"), usd("0")),
+    ]
+
+
 def test_risen_when_asked_then_largest_rises_over_the_mean_before() -> None:
     """Parts that fell or stayed are not what rose; equal rises in the order of their names."""
     desk = Desk()
