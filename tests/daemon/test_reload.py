@@ -156,6 +156,16 @@ async def test_connections_when_closing_them_fails_then_logged_and_counted(tmp_p
         assert [line["task"] for line in log if line["event"] == "task failed"] == ["closing replaced connections"]
 
 
+async def test_edit_when_the_file_has_several_mistakes_then_each_is_kept_with_its_place(tmp_path: Path) -> None:
+    """`alertd-rules` and the status list them one by one, and count them."""
+    async with watched(tmp_path) as (app, edit, reread):
+        edit(f"{EDITED}rulez: []\nreceiverz: []\n")
+        await reread.again()
+        faults = app.cycle.rules_file.faults
+        assert len(faults) == 2
+        assert all(fault.startswith(f"{tmp_path / 'rules.yaml'}:") and "unknown key" in fault for fault in faults)
+
+
 async def test_reload_when_asked_for_then_done_once_for_each_time_it_is_asked(tmp_path: Path) -> None:
     """A request that is not taken off is done again and again, a whole reading of the rules each time."""
     path = tmp_path / "rules.yaml"

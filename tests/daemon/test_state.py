@@ -8,8 +8,10 @@ import pytest
 from alertd.core.alerts.audience import Audience
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.money import Usd
+from alertd.core.spend.bill import Term
+from alertd.core.spend.ledger import SeriesTable
 from alertd.core.spend.planned import PlannedSpend
-from alertd.daemon.state import Plan
+from alertd.daemon.state import DaemonState, Plan
 from tests.core.builders import NOW, SETTLE, rolling
 from tests.daemon.clock_life import Billing, hourly, living
 from tests.virtual_clock import VirtualClock
@@ -57,3 +59,24 @@ async def test_alert_when_an_old_one_of_it_was_deleted_then_its_episode_has_a_nu
         (alert,) = (one for one in life.app.cycle.open_alerts() if one.rule == "gpu")
         assert alert.episode == 10
         assert life.sent == [("firing", "gpugpu-1")]
+
+
+def test_terms_when_a_range_is_read_again_then_those_bought_in_it_are_replaced_whenever_they_begin() -> None:
+    """A renewal is bought before the term of before ends: by its beginning it would be kept twice."""
+
+    def term(owner: str, bought_at: datetime, *, days: int = 0, account: str = "default") -> Term:
+        parts = {"product": "H100", "product_id": "h100", "category": "gpu", "kind": "renew", "ends_at": None}
+        money = {"amount": Usd(1), "voucher": Usd(0), "pay": Usd(1)}
+        starts = {"bought_at": bought_at, "starts_at": bought_at + timedelta(days=days)}
+        return Term(account=account, owner=owner, **parts, **money, **starts)  # type: ignore[arg-type]
+
+    span = HourRange(hour_of(NOW) - 24, hour_of(NOW))
+    inside, before, after = NOW - timedelta(hours=9), NOW - timedelta(days=2), NOW + timedelta(hours=1)
+    kept = [term("a", before, days=2), term("b", after), term("c", inside, account="dev")]
+    state = DaemonState(
+        table=SeriesTable(), books={}, bills={}, alerts={}, silences={}, watched_since=NOW, is_fresh=False
+    )
+    state.terms = (*kept, term("d", inside), term("e", inside, days=30))
+    fresh = (term("e", inside, days=31),)
+    state.replace_terms("default", span, fresh)
+    assert state.terms == (*kept, *fresh)

@@ -6,11 +6,15 @@ from dataclasses import replace
 import pytest
 
 from alertd.core.alerts.reason import NotifyReason
+from alertd.core.hours import HourRange
 from alertd.core.messages.outbox import EntryState, OutboxEntry, Target
+from alertd.core.spend.ledger import CategoryBook, SeriesTable, file_rows
+from alertd.core.spend.steps import Steps, sum_steps
 from alertd.daemon.store_gateway import StoreGateway
+from alertd.store.bills import BookChange
 from alertd.store.store import Store
 from alertd.store.thread import StoreThread
-from tests.core.builders import HOUR, NOW, rolling
+from tests.core.builders import HOUR, NOW, RUNNING, Desk, bill_rows, rolling, row, usd
 from tests.core.stage import TEAM, Stage
 
 EDITING = replace(TEAM, default=("finops", "oncall"), editors=frozenset({"finops", "oncall"}))
@@ -159,3 +163,20 @@ async def test_update_when_a_storm_speaks_of_an_alert_that_began_alone_then_its_
     gateway = StoreGateway(thread)
     assert await gateway.targets([edit]) == {99: Target(ref=own.ref)}
     assert await gateway.thread_ref(end) == own.ref
+
+
+async def test_steps_when_summed_from_the_store_then_from_their_first_hour_through_their_last(
+    thread: StoreThread,
+) -> None:
+    """The page's bars are of whole windows, whatever lies around them."""
+    rows = [row(RUNNING - ago, str(ago)) for ago in range(2, 12)]
+    table, desk = SeriesTable(), Desk()
+    book = CategoryBook(account="default", category="gpu")
+    filing = file_rows(book, table, bill_rows(rows), HourRange(RUNNING - 20, RUNNING + 1), read_at=NOW)
+    await thread.call(lambda store: store.save_facts(table, books=[BookChange(book=filing.book, blocks=filing.blocks)]))
+    desk.read(rows, HourRange(RUNNING - 20, RUNNING + 1))
+    steps = Steps(edges=tuple(range(RUNNING - 9, RUNNING - 3)), is_by_day=False, running=RUNNING)
+    sums = await StoreGateway(thread).step_sums(steps)
+    found = sum_steps(sums, desk.facts().data, by="owner", owners=desk.facts().owners, most=5)
+    (group,) = found.groups
+    assert list(group.amounts) == [usd(str(ago)) for ago in range(9, 4, -1)]

@@ -6,8 +6,10 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from structlog.testing import capture_logs
 
-from alertd.notify.heartbeat import ping
+from alertd.notify import heartbeat as heartbeat_module
+from alertd.notify.heartbeat import ping, send_heartbeat
 from alertd.settings.outgoing.connections import Outgoing
 from tests.ports import free_port
 
@@ -69,3 +71,29 @@ async def test_ping_when_nobody_can_be_asked_then_says_why(url: str) -> None:
     error = await ping(url.format(port=free_port()), Outgoing())
     assert error
     assert SECRET not in error
+
+
+@pytest.mark.parametrize(
+    ("answer", "lines"),
+    [
+        pytest.param("", [], id="heard"),
+        pytest.param("answered 404", ["answered 404"], id="refused"),
+        pytest.param(
+            ValueError(f"bad URL https://hc.example/{SECRET}"), ["ValueError"], id="a fault that quotes the URL"
+        ),
+    ],
+)
+async def test_heartbeat_when_it_fails_in_any_way_then_one_line_without_the_url(
+    answer: str | Exception, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The poll was a good one, and its end must not fail; whoever has the URL can keep the alarm silent."""
+
+    async def pinged(_url: str, _outgoing: Outgoing) -> str:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(heartbeat_module, "ping", pinged)
+    with capture_logs() as log:
+        await send_heartbeat(f"https://hc.example/{SECRET}", Outgoing())
+    assert [line["error"] for line in log] == lines

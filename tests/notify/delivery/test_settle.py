@@ -135,9 +135,10 @@ def test_lookup_when_asked_then_adopted_or_sent_again(
     started: timedelta, found: Lookup, state: EntryState, wait: timedelta | None, unknowns: int
 ) -> None:
     """A copy is sent only when the first did not arrive, or nobody can tell for long."""
-    before = sending(state=UNKNOWN, unknowns=1, started_at=NOW - started)
+    before = sending(state=UNKNOWN, unknowns=1, started_at=NOW - started, error="the answer was lost")
     after = settle_lookup(before, found, now=NOW, jitter=0.5).entry
     assert (after.state, after.unknowns) == (state, unknowns)
+    assert bool(after.error) is (state is not DELIVERED), "what arrived has no error"
     assert after.finished_at == (NOW if wait is None else None)
     if wait is not None:
         assert after.not_before - NOW == wait
