@@ -368,6 +368,10 @@ def test_columns_when_joined_then_names_are_shared_and_rows_keep_their_order() -
     assert records(joined) == records(first) + records(second)
     assert len(joined.names) == 3
     assert joined.rounded == 1
+    columns = BillColumns(account="prod", category="gpu")
+    for piece in (second, first, second, first):
+        columns.extend(piece)
+    assert columns.to_rows().rounded == 2, "of all pieces"
 
 
 def test_row_when_larger_than_what_is_decoded_at_a_time_then_is_read_like_others() -> None:

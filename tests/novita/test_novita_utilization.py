@@ -56,6 +56,11 @@ def read(body: bytes) -> tuple[Sample, ...]:
             id="the mean over the GPUs",
         ),
         pytest.param(
+            answer({"avg": points(30), "gpuIds": [{"items": points(100)}, {"items": points(0)}]}),
+            [300_000],
+            id="the API's own mean where there is one",
+        ),
+        pytest.param(
             answer({"gpuIds": [{"items": points(80, 80)}, {"items": points(20)}]}),
             [500_000],
             id="only where all GPUs were sampled",

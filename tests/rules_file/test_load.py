@@ -23,6 +23,7 @@ from alertd.rules_file import receivers, schema
 from alertd.rules_file.entry import Findings
 from alertd.rules_file.load import load_rules
 from alertd.rules_file.model import LoadedRules, Place
+from alertd.rules_file.remedy import known_words
 from alertd.rules_file.schema import rules_schema
 
 HOUR = timedelta(hours=1)
@@ -494,6 +495,7 @@ def test_rule_when_one_key_is_wrong_then_its_other_mistakes_are_notified_too(tmp
         pytest.param("planned: [{amount: x, from: x, to: x}]", id="planned spend"),
         pytest.param("defaults: {notify: 5, timezone: Nowhere, repeat_interval: x}", id="the defaults"),
         pytest.param("rulez: []\nreceiverz: []", id="keys of the file"),
+        pytest.param(f"{OPS}defaults: {{notify: [owner, nobody]}}\nrules: [{{name: 5}}]", id="names and types"),
     ],
 )
 def test_mistakes_when_an_entry_has_several_then_all_of_them_are_found_in_one_run(tmp_path: Path, text: str) -> None:
@@ -518,3 +520,26 @@ def test_action_when_a_rule_is_about_keys_and_groups_by_none_then_one_mistake_is
     assert "this rule's alerts are not about one owner each; write group_by: [owner]" in found
     (found,) = problems_of(tmp_path, f"actions: [{stop}]\nrules:\n  - {rule}, group_by: [owner]}}\n")
     assert "the owners of view api_key are keys, and no action stops those" in found
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        pytest.param("receivers: [{name: a, type: console, fallback: owner}]", "unknown receiver", id="as a fallback"),
+        pytest.param(f"{OPS}reports: [{{name: r, schedule: '0 8 * * 1', notify: [owner]}}]", "owner", id="of a report"),
+        pytest.param("receivers: [{name: a, type: email, to: []}]", "to: ", id="an empty list of addresses"),
+        pytest.param("receivers: [{name: a, type: email, to: [x, y]}]", "to", id="a list of wrong addresses"),
+    ],
+)
+def test_receiver_when_nobody_is_reached_by_what_is_written_then_refused(
+    tmp_path: Path, text: str, problem: str
+) -> None:
+    """Who is named must be somebody at any time, not only where an alert has an owner."""
+    assert any(problem in found for found in problems_of(tmp_path, text))
+
+
+@pytest.mark.parametrize(("count", "is_cut"), [(19, False), (20, False), (21, True)])
+def test_known_words_when_listed_then_cut_with_a_mark_only_where_there_are_more(count: int, is_cut: bool) -> None:
+    """A mark without more behind it sends people to look for it."""
+    words = tuple(f"w{number}" for number in range(count))
+    assert known_words(words) == ", ".join(words[:20]) + (", …" if is_cut else "")

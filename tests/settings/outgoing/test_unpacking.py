@@ -75,3 +75,12 @@ def test_coding_when_nobody_asked_for_it_then_is_refused_before_a_byte(coding: s
     """By two layers a body grows a millionfold."""
     with pytest.raises(UnpackingError, match="nobody asked for"):
         Unpacker(coding)
+
+
+def test_body_when_its_last_bytes_unpack_to_more_than_a_piece_then_nothing_of_it_is_lost() -> None:
+    """All input may have been taken while a part of what it stands for waits for the next piece."""
+    for more in range(0, 260, 13):
+        text = b"0" * (PIECE_BYTES + more)
+        for coding, packed in (("deflate", raw_deflate(text)), ("gzip", gzip.compress(text))):
+            assert unpack(coding, packed, 1 << 20) == text
+            assert unpack(coding, packed, 5) == text
