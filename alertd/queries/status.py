@@ -176,6 +176,23 @@ def _cycle_json(cycle: CycleRecord | None) -> dict[str, object] | None:
     }
 
 
+class Edges:
+    """Through when books are billed, worked out once in an hour for as long as they are the same."""
+
+    def __init__(self) -> None:
+        self._inputs: tuple[int, timedelta] | None = None
+        self._known: dict[int, tuple[CategoryBook, Edge]] = {}
+        """By the identity of the book, which is kept too, so that no other can have it."""
+
+    def of(self, books: Sequence[CategoryBook], now: datetime, settle_delay: timedelta) -> tuple[Edge, ...]:
+        """Return the edge of each of the books."""
+        inputs = (hour_of(now), settle_delay)
+        known = self._known if inputs == self._inputs else {}
+        found = {id(book): known.get(id(book)) or (book, _edge(book, now, settle_delay)) for book in books}
+        self._inputs, self._known = inputs, found
+        return tuple(edge for _, edge in found.values())
+
+
 def read_status(
     store: Store,
     *,
@@ -183,7 +200,7 @@ def read_status(
     poll_interval: timedelta,
     settle_delay: timedelta,
     books: Sequence[CategoryBook] | None = None,
-    known_edges: "Edges | None" = None,
+    known_edges: Edges | None = None,
     open_alerts: tuple[Alert, ...] | None = None,
 ) -> Status:
     """
@@ -260,23 +277,6 @@ def _books(store: Store, view: View) -> list[CategoryBook]:
     last = store.meta.last_read
     known = sorted(store.books_of(view).load_books().items())
     return [book for (account, _), book in known if last is None or account in last.accounts]
-
-
-class Edges:
-    """Through when books are billed, worked out once in an hour for as long as they are the same."""
-
-    def __init__(self) -> None:
-        self._inputs: tuple[int, timedelta] | None = None
-        self._known: dict[int, tuple[CategoryBook, Edge]] = {}
-        """By the identity of the book, which is kept too, so that no other can have it."""
-
-    def of(self, books: Sequence[CategoryBook], now: datetime, settle_delay: timedelta) -> tuple[Edge, ...]:
-        """Return the edge of each of the books."""
-        inputs = (hour_of(now), settle_delay)
-        known = self._known if inputs == self._inputs else {}
-        found = {id(book): known.get(id(book)) or (book, _edge(book, now, settle_delay)) for book in books}
-        self._inputs, self._known = inputs, found
-        return tuple(edge for _, edge in found.values())
 
 
 def _edge(book: CategoryBook, now: datetime, settle_delay: timedelta) -> Edge:

@@ -141,14 +141,12 @@ class Outbox:
         found = self._read("WHERE id = ?", (number,))
         return found[0] if found else None
 
-    def open_entries(self, receiver: str | None = None) -> tuple[OutboxEntry, ...]:
-        """Return the unfinished entries, of one receiver or all, in order of their ids."""
-        if receiver is None:
-            return self._all_open()
-        return self._read(f"WHERE {_IS_OPEN} AND receiver = ? ORDER BY id", (*_OPEN, receiver))
+    def open_entries(self) -> tuple[OutboxEntry, ...]:
+        """
+        Return the unfinished entries, in order of their ids.
 
-    def _all_open(self) -> tuple[OutboxEntry, ...]:
-        """Return all open entries; called at every poll and page view, so unchanged messages are not read again."""
+        Called at every poll and page view, so unchanged messages are not read again.
+        """
         # A message about thousands of alerts has megabytes. Rewriting it claims the entry, which counts an attempt.
         brief = f"SELECT {_BRIEF} FROM outbox WHERE {_IS_OPEN} ORDER BY id"  # noqa: S608 -- names of our own
         rows = self._database.rows(_EntryRow, brief, _OPEN)

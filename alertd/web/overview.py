@@ -12,7 +12,6 @@ from alertd.core.alerts.mutes import Holds, mutes_of, mutes_text
 from alertd.core.alerts.silence import Silence
 from alertd.core.dataclass import dataclass
 from alertd.core.hours import start_of
-from alertd.core.http_url import is_link
 from alertd.core.messages.holding import holds
 from alertd.core.money import Usd, format_usd
 from alertd.core.muted import MuteKind
@@ -224,7 +223,7 @@ def _bill_line(tracked: TrackedBill) -> BillLine:
         since=tracked.phases[-1].since,
         total=format_usd(bill.total),
         owed=format_usd(bill.owed) if bill.owed else "",
-        invoice_url=bill.invoice_url if is_link(bill.invoice_url) else "",
+        invoice_url=bill.invoice_url if bill.invoice_url.startswith("https://") else "",
     )
 
 

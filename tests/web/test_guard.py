@@ -255,17 +255,17 @@ async def test_page_when_a_proxy_makes_it_known_then_its_name_is_answered_to_tho
 async def test_page_when_the_store_fails_then_says_what_to_do(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """The one page that is looked at when something is wrong must not be a trace."""
 
-    async def fail() -> None:
+    async def fail(*_arguments: object, **_named: object) -> None:
         raise StoreError("alertd.db is damaged; restore a copy: `alertd db backup` makes them")
 
-    monkeypatch.setattr(home.app.gateway, "open_entries", fail)
+    monkeypatch.setattr(home.app.gateway, "call", fail)
     status, text = await home.get("/")
     assert (status, "restore a copy" in text) == (503, True)
 
-    async def trip() -> None:
+    async def trip(*_arguments: object, **_named: object) -> None:
         raise TypeError("not callable")
 
-    monkeypatch.setattr(home.app.gateway, "open_entries", trip)
+    monkeypatch.setattr(home.app.gateway, "call", trip)
     status, text = await home.get("/")
     assert (status, "TypeError" in text) == (500, False)
 
