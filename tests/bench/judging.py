@@ -40,7 +40,7 @@ GROUPS = (("owner",), ("category",), ("product",))
 NEAR = 1.01
 """Thresholds over the largest group: so each group of long windows lies above `resolve_below` and below the line."""
 MOVING = 100
-REPLAYED = 48
+REPLAYED = 744
 """Hours."""
 
 
@@ -201,7 +201,7 @@ def _page(kind: str, parts: dict[str, object]) -> Iterator[Row]:
 
 
 def backtest() -> Iterator[Row]:
-    """An hour of a replay of 500 owners and 50 rules: the mean of two days, as 31 would take minutes."""
+    """An hour of a replay of 500 owners and 50 rules: the mean of 31 days."""
     hours = HourRange(past.UNTIL - REPLAYED, past.UNTIL)
     replayer = Replayer(past.history(), past.watch(), hours)
 

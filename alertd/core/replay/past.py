@@ -9,6 +9,7 @@ been. It knows nothing of rules: it gives them their facts.
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from alertd.core.arrays import distinct, np
@@ -102,6 +103,15 @@ class _Rows:
         """Sort the rows; no more may be added."""
         self._coming.sort(key=lambda row: row[0], reverse=True)
 
+    def ending_before(self, hour: int) -> "list[tuple[int, StreamKey, NDArray[np.int32]]]":
+        """Return the rows that are not known yet and end before an hour, earliest first."""
+        return list(takewhile(lambda row: row[0] < hour, reversed(self._coming)))
+
+    def seen_from(self, hour: int) -> dict[StreamKey, int]:
+        """Return from which hour on the delay of each stream is known, as far as it is before a given one."""
+        found = {stream: end for end, stream, _ in reversed(self.ending_before(hour)) if end > self._first}
+        return found | dict.fromkeys(self._seen, self._first)
+
     def streams(self, hour: int, read_at: Mapping[CategoryKey, datetime]) -> Streams:
         """Return what is known at the beginning of an hour, which must be later than at the last call."""
         while self._coming and self._coming[-1][0] <= hour:
@@ -160,6 +170,8 @@ class Past:
         """The first hour in which a category's credit was known."""
         self._is_long = np.zeros(len(history.table), np.bool_)
         """Series with a row of more than an hour."""
+        self._has_credit = np.zeros(len(history.table), np.bool_)
+        """Series with a credit."""
         self._rows = _Rows(len(history.table), first, watched.settle_delay)
         self._coming: list[tuple[int, int, HourBlock]] = []
         """(hour in which it is known, hour of its start, rows with that start and end), latest first."""
@@ -188,6 +200,7 @@ class Past:
             ends = hour + block.span.astype(np.int64)
             of_credits = ends[block.amount < 0]
             if len(of_credits):
+                self._has_credit[block.series[block.amount < 0]] = True
                 self._note_credit(key, int(of_credits.min()))
             is_long = block.span > 1
             self._is_long[block.series[is_long]] = True
@@ -243,7 +256,8 @@ class Past:
         Args:
             now: When the first of them begins.
         """
-        coming = [row for row in self._coming if row[0] < hours.end]
+        unknown = [row for row in self._coming if row[1] < hours.end]
+        coming = [row for row in unknown if row[0] < hours.end]
         if any((column < 0).any() for *_, part in coming for column in (part.amount, part.voucher, part.pay)):
             return None
         return Stretch(
@@ -251,7 +265,12 @@ class Past:
             data=self.state(now),
             hours=hours,
             coming=coming,
+            unknown=unknown,
+            rows=self._rows.ending_before(hours.end),
+            seen_from=self._rows.seen_from(hours.end),
             is_long=self._is_long,
+            has_credit=self._has_credit,
+            has_terms=bool(self._history.terms),
             settle_hours=-(-self._watched.settle_delay // timedelta(hours=1)),
             books=self._history.books,
             owners=self._owners,

@@ -88,9 +88,11 @@ class Upcoming:
         stretches = {view: self._past.of(view).ahead(self._ahead, start_of(hour)) for view in self._views()}
         self._screens = {}
         self._of_groups.clear()
-        for rule in self._rules:
-            self._next[rule.name] = hour
-            if not isinstance(rule, GroupRule) or any(plan.concerns(rule.name) for plan in self._planned):
+        self._next = dict.fromkeys(self._next, hour)
+        rules = (rule for rule in self._rules if isinstance(rule, GroupRule))
+        # Those that sum the same share their totals, and the one that looks back furthest needs most of them.
+        for rule in sorted(rules, key=lambda rule: (rule.query.text, rule.metric, -rule.lookback())):
+            if any(plan.concerns(rule.name) for plan in self._planned):
                 continue
             stretch = stretches[rule.view]
             try:

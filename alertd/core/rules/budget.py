@@ -69,7 +69,7 @@ class BudgetRule(WatchedBudget):
         if alert.period_start is None:
             return None
         of_view = facts.of(self.view)
-        amounts = self._amounts(of_view, self._period_of(hour_of(alert.period_start)))
+        amounts = self._amounts(of_view, self.period_of(hour_of(alert.period_start)))
         budget = None if amounts.gaps(alert.group) else amounts.of(alert.group)
         if budget is None:
             return None
@@ -80,14 +80,14 @@ class BudgetRule(WatchedBudget):
         """Return when the budget's period ends."""
         if alert.period_start is None:
             return None
-        return start_of(self._period_of(hour_of(alert.period_start)).hours.end)
+        return start_of(self.period_of(hour_of(alert.period_start)).hours.end)
 
     def chart(self, facts: Facts, alert: Alert) -> Chart | None:
         """Return the spend since the alert's period began, against the budget and its thresholds."""
         if alert.period_start is None:
             return None
         facts = facts.of(self.view)
-        period = self._period_of(hour_of(alert.period_start))
+        period = self.period_of(hour_of(alert.period_start))
         window = HourRange(period.hours.start, max(period.hours.start, min(hour_of(alert.as_of), period.hours.end)))
         amounts = self._amounts(facts, period)
         budget = None if amounts.gaps(alert.group) else amounts.of(alert.group)
@@ -143,7 +143,7 @@ class BudgetRule(WatchedBudget):
         if alert.period_start is None or self.edge(facts.data) is None:
             return None
         # The present rate says nothing about a period that has ended.
-        period = self._period_of(hour_of(alert.period_start))
+        period = self.period_of(hour_of(alert.period_start))
         scene = self._scene(facts, self.edges(facts), period, None, members=None)
         standing = self._standing(scene, alert.group, None)
         return None if standing is None else self._sample(scene, alert.group, standing, self._criteria(standing))

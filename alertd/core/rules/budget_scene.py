@@ -2,34 +2,27 @@
 
 from collections.abc import Collection
 from datetime import timedelta
-from fractions import Fraction
-from functools import cached_property
-from math import ceil
 from typing import TYPE_CHECKING, ClassVar
 
 from alertd.core.arrays import distinct, np
-from alertd.core.calendar import CalendarPeriod, period_before, period_of
-from alertd.core.dataclass import dataclass, replace
-from alertd.core.hours import HOURS_PER_DAY, HourRange, HourSet, whole_hours
-from alertd.core.labels import Labels, Patterns
-from alertd.core.money import LARGEST_SUM, MAX_UNITS, Usd
+from alertd.core.calendar import CalendarPeriod, period_before
+from alertd.core.dataclass import dataclass
+from alertd.core.hours import HOURS_PER_DAY, HourRange, whole_hours
+from alertd.core.labels import Labels
+from alertd.core.money import LARGEST_SUM, Usd
 from alertd.core.rules.budget_amount import LastSpend, Moving, PeriodAmounts, names_of_singles
-from alertd.core.rules.budget_keys import BudgetKeys
+from alertd.core.rules.budget_screen import ScreenedBudget
 from alertd.core.rules.even_rate import RateScene
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.outlook import Ahead, Outlook, outlook_of
-from alertd.core.rules.screen import Lines, Screen, hours_that_see, screen_of
-from alertd.core.rules.standing import LEAST_SHARE, Forecast
-from alertd.core.severity import Severity
+from alertd.core.rules.standing import Forecast
 from alertd.core.spend.bill import SUBSCRIPTION
 from alertd.core.spend.data_state import DataState, Gap
 from alertd.core.spend.edges import Edges
 from alertd.core.spend.ends import since_start
 from alertd.core.spend.forecast import HISTORY_DAYS, MOST_DAYS
 from alertd.core.spend.group_sums import GroupSums
-from alertd.core.spend.lists import View
 from alertd.core.spend.planned import Allowances
-from alertd.core.spend.stretch import Stretch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -95,68 +88,14 @@ class Scene:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WatchedBudget(BudgetKeys):
+class WatchedBudget(ScreenedBudget):
     """A budget that collects the inputs of its evaluations."""
 
     INCLUDES_SUBSCRIPTIONS: ClassVar[bool] = True
 
     def common(self, facts: Facts, edges: Edges) -> tuple[object, ...]:  # noqa: ARG002 # rates have edges of their own
         """Return the edges of the spend that has a rate, if the rule has limits for it."""
-        return (self._hourly.edges(facts),) if self.burn and self._hourly.categories(facts.data) else ()
-
-    def screen(self, stretch: Stretch) -> Screen | None:
-        """Return in which hours a share may be reached or an alert's share cross a line; None if amounts vary."""
-        if self.amount is Moving.LAST_PERIOD or self.amounts_by_period:
-            return None
-        query, ends = self._query(stretch.data), stretch.ends
-        # An edge at the end of a period still belongs to it, not to the next one.
-        starts = np.array([self._period_of(hour - 1).hours.start for hour in ends.tolist()], np.int64)
-        hours, places = np.unique(np.concatenate((ends, starts)), return_inverse=True)
-
-        def spent(totals: "NDArray[np.int64]") -> "NDArray[np.int64]":
-            return totals[places[: len(ends)]] - totals[places[len(ends) :]]
-
-        amounts = PeriodAmounts(
-            shared=self.amount, singles=self.amounts, named_by=names_of_singles(self.group_by), owners=stretch.owners
-        )
-        budgets = [amounts.of(group) or Usd(1) for group in stretch.view.numbers(query)]
-        missing = stretch.missing(self.categories(stretch.data))
-        unsure = hours_that_see(missing, stretch.hours, whole_hours(self.lookback()) + stretch.behind)
-        unsure |= hours_that_see(
-            HourSet.of(HourRange(start, start + 1) for start in distinct(starts).tolist()),
-            stretch.hours,
-            stretch.behind,
-        )
-        least = None
-        if not self._other_ways:
-            share = min(self.thresholds.values())
-            least = np.array([ceil(share * budget) for budget in budgets], np.int64)
-        return screen_of(
-            stretch,
-            query,
-            self.metric,
-            hours,
-            spent,
-            least=least,
-            lines_of=lambda number: self._lines(budgets[number]),
-            unsure=unsure,
-            is_at_edge=True,
-        )
-
-    @property
-    def _other_ways(self) -> frozenset[Severity]:
-        """The severities that criteria other than the share may reach."""
-        return frozenset((*self.pace, *self.burn, *self.forecast))
-
-    def _lines(self, budget: Usd) -> Lines:
-        return Lines(
-            # With other criteria a severity may be reached at any share.
-            reach={severity: ceil(share * budget) for severity, share in self.thresholds.items()}
-            | dict.fromkeys(self._other_ways, -MAX_UNITS),
-            leave={severity: ceil(share * self.resolve_below * budget) for severity, share in self.thresholds.items()},
-            # Shares are rounded down.
-            beyond=lambda peak: ceil((Fraction(peak) + LEAST_SHARE) * budget),
-        )
+        return (self.hourly.edges(facts),) if self.burn and self.hourly.categories(facts.data) else ()
 
     def _scenes(self, facts: Facts, edges: Edges, watched: Collection[Labels]) -> list[Scene]:
         """Return a scene for each period: a group's period is judged until all of its streams have passed it."""
@@ -165,7 +104,7 @@ class WatchedBudget(BudgetKeys):
         earliest = edges.earliest(unread)
         # A stream billed through a period's end has passed it, but a period begins only once something of it is billed.
         last = edges.latest - 1
-        periods = {edge: self._period_of(min(edge, last)) for edge in {edges.latest, *distinct(earliest).tolist()}}
+        periods = {edge: self.period_of(min(edge, last)) for edge in {edges.latest, *distinct(earliest).tolist()}}
         rates = self._rate_scene(facts)
         if len({period.hours.start for period in periods.values()}) == 1:
             return [self._scene(facts, edges, periods[edges.latest], rates, members=None)]
@@ -178,9 +117,6 @@ class WatchedBudget(BudgetKeys):
             self._scene(facts, edges, period, rates, members=frozenset(groups))
             for _, (period, groups) in sorted(by_start.items())
         ]
-
-    def _period_of(self, hour: int) -> CalendarPeriod:
-        return period_of(hour, self.period, self.timezone, self.starts_on)
 
     def _before_of(self, period: CalendarPeriod) -> CalendarPeriod:
         return period_before(period, self.timezone, self.starts_on)
@@ -204,15 +140,8 @@ class WatchedBudget(BudgetKeys):
             owners=facts.owners,
         )
 
-    @cached_property
-    def _hourly(self) -> "WatchedBudget":
-        """The rule without subscriptions, unless it names them: the price of a fixed term has no rate."""
-        if SUBSCRIPTION in self.category.texts or self.view is not View.USAGE:
-            return self
-        return replace(self, category=Patterns((*self.category.texts, f"!{SUBSCRIPTION}")))
-
     def _rate_scene(self, facts: Facts) -> RateScene | None:
-        rule = self._hourly
+        rule = self.hourly
         # If only subscriptions pass the filters, there is no rate.
         if not self.burn or not rule.categories(facts.data):
             return None
@@ -267,7 +196,7 @@ class WatchedBudget(BudgetKeys):
 
     def _last_day(self, facts: Facts, edges: Edges, edge: int) -> GroupSums | None:
         # Most accounts have no subscriptions, so the edges at hand apply.
-        rule = self._hourly if edges.cells.of_category(SUBSCRIPTION).any() else self
+        rule = self.hourly if edges.cells.of_category(SUBSCRIPTION).any() else self
         categories = rule.categories(facts.data)
         if not categories:
             return None

@@ -171,7 +171,8 @@ class FirstSpend(GroupRule):
         anew |= dict.fromkeys(
             group
             for group in reaching
-            if all(text for _, text in group)
+            if group not in unmoved.samples
+            and all(text for _, text in group)
             and dict(group)["account"] not in gaps
             and self._is_new(facts, group, self._windows(ends.of(group).window.end))
         )
@@ -194,7 +195,7 @@ class FirstSpend(GroupRule):
         charged = of_both(stretch.whole_totals(query, Metric.AMOUNT, oldest), lambda each: sums_over(each, lookback))
         is_new = last_of((whole(charged) == 0)[: len(ends)], stretch.behind, np.maximum)
         may_begin = (spent >= min(self._limits.values())) & is_new
-        return Screen(hours=stretch.hours, numbers=stretch.view.numbers(query), may_begin=beginnings(may_begin))
+        return Screen(stretch=stretch, query=query, may_begin=beginnings(may_begin))
 
     def restated(self, facts: Facts, alert: Alert, as_of: datetime) -> Decimal | None:
         """Return what the new group spent in the window that ends at an earlier data edge."""

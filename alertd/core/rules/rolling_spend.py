@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from math import ceil
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from alertd.core.alert import Alert, Sample, Unit
 from alertd.core.arrays import np
@@ -13,11 +13,11 @@ from alertd.core.chart import Chart
 from alertd.core.dataclass import dataclass, replace
 from alertd.core.hours import HourRange, hour_of, start_of, whole_hours
 from alertd.core.labels import Labels
-from alertd.core.money import UNITS_PER_USD, Usd, to_decimal
+from alertd.core.money import Usd, to_decimal
 from alertd.core.rules.base import Key, highest, hourly_problems, owner_labels, rising_problems
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.group_rule import GroupRule
-from alertd.core.rules.screen import Lines, Screen, hours_that_see, screen_of
+from alertd.core.rules.screen import Screen, beginnings, course_of_sums, hours_that_see
 from alertd.core.rules.verdicts import Unmoved
 from alertd.core.severity import Severity
 from alertd.core.spend.contributors import largest_parts
@@ -26,8 +26,11 @@ from alertd.core.spend.edges import Edges, lagging
 from alertd.core.spend.ends import GroupEnds, two_ends
 from alertd.core.spend.moment import moment_of
 from alertd.core.spend.planned import NOTHING_PLANNED, Allowance, Allowances
-from alertd.core.spend.stretch import Stretch, sums_over
+from alertd.core.spend.stretch import Stretch, of_both, sums_over
 from alertd.core.words import format_duration, format_instant, group_name
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _AWAITED = ("Not ended yet", "rows that are due may still come")
 
@@ -93,17 +96,27 @@ class RollingSpend(GroupRule):
 
     def screen(self, stretch: Stretch) -> Screen:
         """Return the hours in which a group may reach a threshold, or an open alert may change."""
-        query = self._query(stretch.data)
+        query, hours = self._query(stretch.data), np.arange(stretch.first_end - self._hours, stretch.hours.end)
         missing = stretch.missing(self.categories(stretch.data))
-        return screen_of(
-            stretch,
-            query,
-            self.metric,
-            np.arange(stretch.first_end - self._hours, stretch.hours.end),
-            lambda totals: sums_over(totals, self._hours),
-            least=self._least,
-            lines_of=lambda _: Lines(reach=self.thresholds, leave=self._leave, beyond=_beyond),
-            unsure=hours_that_see(missing, stretch.hours, self._hours + stretch.behind),
+
+        def spent(totals: "NDArray[np.int64]") -> "NDArray[np.int64]":
+            return sums_over(totals, self._hours)
+
+        is_reached = stretch.highest(of_both(stretch.whole_totals(query, self.metric, hours), spent)) >= self._least
+        return Screen(
+            stretch=stretch,
+            query=query,
+            may_begin=beginnings(is_reached),
+            course_of=course_of_sums(
+                stretch,
+                query,
+                self.metric,
+                hours,
+                spent,
+                reach=self.thresholds,
+                leave=self._leave,
+                unsure=hours_that_see(missing, stretch.hours, self._hours + stretch.behind),
+            ),
         )
 
     def restated(self, facts: Facts, alert: Alert, as_of: datetime) -> Decimal | None:
@@ -210,7 +223,3 @@ class _Frame:
             may_raise=not any(gap.may_hide_credit for gap in gaps),
             caveats=tuple(gap.text for gap in gaps),
         )
-
-
-def _beyond(peak: Decimal) -> int:
-    return int(peak * UNITS_PER_USD) + 1

@@ -7,6 +7,7 @@ decided by the rule's own evaluation.
 """
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -15,72 +16,85 @@ from alertd.core.arrays import np
 from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, HourSet
 from alertd.core.labels import Labels
+from alertd.core.money import UNITS_PER_USD
 from alertd.core.severity import Severity
 from alertd.core.spend.selection import SpendQuery
-from alertd.core.spend.stretch import Stretch, last_of, of_both
+from alertd.core.spend.stretch import Stretch, last_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Sums = NDArray[np.int64]
+    Flags = NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lines:
-    """The limits that one group's value is compared with, in 1e-10 USD."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Course:
+    """Bounds of what one group's evaluations give, with an element for each hour of a stretch."""
 
-    reach: Mapping[Severity, int]
-    """The value from which on each severity is reached."""
-    leave: Mapping[Severity, int]
-    """The value below which each severity ends."""
-    beyond: Callable[[Decimal], int]
+    low: "NDArray[np.int64] | NDArray[np.float64]"
+    """The lower bound of the value, in the unit of `beyond`."""
+    high: "NDArray[np.int64] | NDArray[np.float64]"
+    """The upper bound."""
+    may_reach: "Mapping[Severity, Flags]"
+    """In which hours each severity may be reached."""
+    holds: "Mapping[Severity, Flags]"
+    """In which hours each severity certainly lasts, and all data is there."""
+    beyond: Callable[[Decimal], float]
     """Returns the smallest value above an alert's worst value so far."""
 
-    def next_change(
-        self, low: "NDArray[np.int64]", high: "NDArray[np.int64]", severity: Severity, peak: Decimal
-    ) -> int:
+    def next_change(self, first: int, severity: Severity, peak: Decimal) -> int:
         """
-        Return the index of the first hour in which an alert may change its severity or exceed its worst value.
+        Return the first hour from *first* on in which an alert may change its severity or exceed its worst value.
 
         Args:
-            low: The lower bound of the value in each hour.
-            high: The upper bound.
             peak: The worst value so far.
         """
-        leave = self.leave.get(severity)
-        if leave is None:
-            return 0
-        is_open = low < leave
-        above = min((line for other, line in self.reach.items() if other > severity), default=None)
-        if above is not None:
-            is_open |= high >= above
-        count = first_of(is_open)
+        is_steady = np.zeros(len(self.low) - first, np.bool_)
+        for each, flags in self.holds.items():
+            if each >= severity:
+                is_steady |= flags[first:]
+        for each, flags in self.may_reach.items():
+            if each > severity:
+                is_steady &= ~flags[first:]
+        count = first_of(~is_steady)
         if not count:
-            return 0
+            return first
+        low, high = self.low[first : first + count], self.high[first : first + count]
         # An hour that is certainly lower than another is not the worst.
-        return first_of(high[:count] >= max(self.beyond(peak), int(low[:count].max())))
+        return first + first_of(high >= max(self.beyond(peak), low.max().item()))
+
+
+CourseOf = Callable[[int], Course | None]
+"""Returns the course of a group, given by number; None if it must be judged in every hour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Screen:
     """Which hours of a stretch a rule can skip."""
 
-    hours: HourRange
-    numbers: Mapping[Labels, int]
-    """The number of each group."""
+    stretch: Stretch
+    query: SpendQuery
     may_begin: "tuple[NDArray[np.intp], NDArray[np.intp]] | None"
     """
     Ascending hours, counted from the first, in which a group may reach a severity; and the number of that group.
 
     None if only an evaluation can say.
     """
-    change: Callable[[Alert, int, int, Decimal], int] | None = None
-    """
-    Returns the first hour, counted from the stretch's first, in which a firing alert must be judged again.
+    course_of: CourseOf | None = None
+    """None if alerts must be judged in every hour."""
+    _courses: dict[tuple[int, int], Course | None] = field(default_factory=dict)
+    """By version of the view and number of the group, of those with an open alert."""
 
-    Takes the alert, its group's number, the first hour to consider and the worst value so far. None if alerts must be
-    judged in every hour.
-    """
+    @property
+    def hours(self) -> HourRange:
+        """The hours of the stretch."""
+        return self.stretch.hours
+
+    @property
+    def numbers(self) -> Mapping[Labels, int]:
+        """The number of each group."""
+        return self.stretch.view.numbers(self.query)
 
     def next_beginning(self, after: int, open_groups: Collection[Labels]) -> int:
         """Return the first hour later than *after* in which a group without an open alert may reach a severity."""
@@ -88,7 +102,8 @@ class Screen:
             return after + 1
         hours, groups = self.may_begin
         first = int(np.searchsorted(hours, after + 1 - self.hours.start))
-        opened = [number for group in open_groups if (number := self.numbers.get(group)) is not None]
+        numbers = self.numbers
+        opened = [number for group in open_groups if (number := numbers.get(group)) is not None]
         is_new = ~np.isin(groups[first:], opened)
         found = first + first_of(is_new)
         return self.hours.start + int(hours[found]) if found < len(hours) else self.hours.end
@@ -98,58 +113,57 @@ class Screen:
         number, first = self.numbers.get(alert.group), after + 1 - self.hours.start
         # Only then does the alert depend on its value alone.
         is_steady = alert.state is AlertState.FIRING and alert.condition_ended_at is None and alert.is_complete
-        if self.change is None or number is None or not is_steady or first >= len(self.hours):
+        if self.course_of is None or number is None or not is_steady or first >= len(self.hours):
             return after + 1
-        return self.hours.start + self.change(alert, number, first, peak)
+        # What arrives later than it ends changes a course.
+        key = (self.stretch.view.version, number)
+        if key not in self._courses:
+            self._courses[key] = self.course_of(number)
+        course = self._courses[key]
+        return after + 1 if course is None else self.hours.start + course.next_change(first, alert.severity, peak)
 
 
-def screen_of(
+def course_of_sums(
     stretch: Stretch,
     query: SpendQuery,
     metric: str,
     hours: "NDArray[np.int64]",
     values: "Callable[[Sums], Sums]",
     *,
-    least: "int | NDArray[np.int64] | None",
-    lines_of: Callable[[int], Lines],
-    unsure: "NDArray[np.bool_]",
-    is_at_edge: bool = False,
-) -> Screen:
+    reach: Mapping[Severity, int],
+    leave: Mapping[Severity, int],
+    unsure: "Flags",
+) -> CourseOf:
     """
-    Return the screen of a rule that compares one sum of each group with fixed lines.
+    Return the courses of groups whose sum is compared with fixed lines.
 
     Args:
         hours: The hours whose totals make up the sum, ascending.
         values: Returns the sum at each of the stretch's `ends`, given these totals.
-        least: The sum that reaches a severity, by group or for all; None if there are other ways to reach one.
-        lines_of: Returns the lines of a group.
-        unsure: Hours in which every open alert must be judged, because data is missing or a period changes.
-        is_at_edge: Whether the sum ends at the latest edge of all groups, not at one of the group's own.
+        reach: The value from which on each severity is reached, in 1e-10 USD.
+        leave: The value below which each severity ends.
+        unsure: Hours in which every open alert must be judged, because data is missing.
     """
     is_daily = stretch.is_daily(query)
 
-    def change(alert: Alert, number: int, first: int, peak: Decimal) -> int:
+    def course(number: int) -> Course | None:
         each = values(stretch.totals(query, metric, hours, np.array([number])))
         try:
-            low, high = stretch.at_edge(query, metric, each)
+            low, _ = stretch.at_edge(query, metric, each)
         except LookupError:
-            return first
-        if not is_at_edge:
-            high = last_of(each, stretch.behind, np.maximum) if is_daily[number] else stretch.latest(each, np.maximum)
+            return None
+        high = last_of(each, stretch.behind, np.maximum) if is_daily[number] else stretch.latest(each, np.maximum)
         # Rows longer than an hour change the value when they arrive.
-        stops = unsure | stretch.arrivals if is_daily[number] else unsure
-        end = first + first_of(stops[first:])
-        return first + lines_of(number).next_change(low[first:end, 0], high[first:end, 0], alert.severity, peak)
+        is_sure = ~(unsure | stretch.arrivals if is_daily[number] else unsure)
+        return Course(
+            low=low[:, 0],
+            high=high[:, 0],
+            may_reach={severity: high[:, 0] >= line for severity, line in reach.items()},
+            holds={severity: (low[:, 0] >= line) & is_sure for severity, line in leave.items()},
+            beyond=lambda peak: int(peak * UNITS_PER_USD) + 1,
+        )
 
-    is_reached = None
-    if least is not None:
-        is_reached = stretch.highest(of_both(stretch.whole_totals(query, metric, hours), values)) >= least
-    return Screen(
-        hours=stretch.hours,
-        numbers=stretch.view.numbers(query),
-        may_begin=beginnings(is_reached) if is_reached is not None else None,
-        change=change,
-    )
+    return course
 
 
 def beginnings(is_possible: "NDArray[np.bool_]") -> "tuple[NDArray[np.intp], NDArray[np.intp]]":
@@ -158,11 +172,11 @@ def beginnings(is_possible: "NDArray[np.bool_]") -> "tuple[NDArray[np.intp], NDA
     return hours, groups
 
 
-def hours_that_see(missing: HourSet, hours: HourRange, reach: int) -> "NDArray[np.bool_]":
-    """Return which hours of a stretch have missing data in them or in the *reach* hours before."""
-    found = np.zeros(len(hours), np.bool_)
+def hours_that_see(missing: HourSet, hours: HourRange, reach: "int | NDArray[np.int64]") -> "NDArray[np.bool_]":
+    """Return which hours of a stretch have missing data in them or in the *reach* hours before, for all or for each."""
+    found, each = np.zeros(len(hours), np.bool_), np.arange(hours.start, hours.end)
     for span in missing:
-        found[max(0, span.start - hours.start) : max(0, span.end + reach - hours.start)] = True
+        found |= (span.start <= each) & (each < span.end + reach)
     return found
 
 

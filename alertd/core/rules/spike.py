@@ -16,14 +16,15 @@ from alertd.core.alert import Alert, Sample, Unit
 from alertd.core.arrays import np
 from alertd.core.chart import Chart, ChartLimit
 from alertd.core.dataclass import dataclass, replace
-from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of, start_of, whole_hours
+from alertd.core.hours import HourRange, hour_of, start_of, whole_hours
 from alertd.core.labels import Labels
 from alertd.core.money import UNITS_PER_USD, Usd, decimal_text, format_usd
 from alertd.core.rules.base import Key, highest, hourly_problems, owner_labels, ratio_decimal, rising_problems
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.group_rule import GroupRule
 from alertd.core.rules.rise import LARGEST_RATIO, JudgedRise, Rise, rank, ratio_of
-from alertd.core.rules.screen import Screen, beginnings
+from alertd.core.rules.screen import Screen
+from alertd.core.rules.spike_screen import screen_of_spike
 from alertd.core.rules.verdicts import Unmoved
 from alertd.core.severity import Severity
 from alertd.core.spend.contributors import risen_parts
@@ -31,9 +32,9 @@ from alertd.core.spend.data_state import Gap
 from alertd.core.spend.edges import Edges, lagging
 from alertd.core.spend.ends import TwoEnds, two_ends
 from alertd.core.spend.planned import NOTHING_PLANNED
-from alertd.core.spend.rises import Compare, Lengths, Windows, double_usual, first_hours_of, usual_at, windows_of
+from alertd.core.spend.rises import Compare, Lengths, Windows, usual_at, windows_of
 from alertd.core.spend.spend_chart import NOT_COMPLETE, bar_chart, limit_lines
-from alertd.core.spend.stretch import Stretch, last_of, of_both, sums_over, whole
+from alertd.core.spend.stretch import Stretch
 from alertd.core.words import format_duration, format_instant, format_share, group_name
 
 if TYPE_CHECKING:
@@ -163,8 +164,8 @@ class Spike(GroupRule):
         anew = [group for group in watched if group not in unmoved.samples]
         chosen = dict.fromkeys(group for group in anew if group in ends.numbers)
         if not gaps:
-            rising = unmoved.only_moved(self._rising(facts, ends))
-            chosen |= dict.fromkeys(ends.groups[number] for number in rising)
+            rising = (ends.groups[number] for number in unmoved.only_moved(self._rising(facts, ends)))
+            chosen |= dict.fromkeys(group for group in rising if group not in unmoved.samples)
         for one in self._judged(facts, edges, ends, list(chosen), watched):
             if one.group in watched or (one.reached is not None and not gaps):
                 yield self._sample(facts, one, gaps)
@@ -198,59 +199,32 @@ class Spike(GroupRule):
         return found[is_high]
 
     def screen(self, stretch: Stretch) -> Screen | None:
-        """Return the hours in which a window may exceed those before it, and the usual spend, by enough."""
-        if stretch.longest > HOURS_PER_DAY:
-            # A row this long may cover hours of a baseline before it is known.
-            return None
-        query, length = self._query(stretch.data), self.lengths.window
-        oldest = len(self.lengths.before(0)) + length
-        totals = stretch.whole_totals(
-            query, self.metric, np.arange(stretch.first_end - oldest - length, stretch.hours.end)
-        )
-        parts = of_both(totals, lambda each: sums_over(each, length))
-        spent, each = stretch.highest(of_both(parts, lambda each: each[oldest:])), whole(parts)
-        may_begin = spent >= max(1, self.min_increase)
-        is_daily = stretch.is_daily(query)
-        for behind, columns in ((stretch.settle_hours + 1, ~is_daily), (stretch.behind, is_daily)):
-            may_begin[:, columns] &= spent[:, columns] >= self._least_high(each[:, columns], stretch, behind, oldest)
-        # Daily rows just before a window shorter than a day may not be known yet.
-        asked = np.flatnonzero(may_begin.any(axis=0) & (~is_daily | (length >= HOURS_PER_DAY)))
-        if len(asked) and self.compare is Compare.SAME_HOURS:
-            rises = self._rises(whole(totals)[:, asked], each[oldest:, asked], stretch)
-            hourly, longer = stretch.latest(rises, np.maximum), last_of(rises, stretch.behind, np.maximum)
-            may_begin[:, asked] &= np.where(is_daily[asked], longer, hourly)
-        return Screen(hours=stretch.hours, numbers=stretch.view.numbers(query), may_begin=beginnings(may_begin))
-
-    def _least_high(
-        self, windows: "NDArray[np.int64]", stretch: Stretch, behind: int, oldest: int
-    ) -> "NDArray[np.float64]":
-        """Return the least spend, by hour and group, that is high enough, by windows that lie in every baseline."""
-        count, length = len(stretch.hours), self.lengths.window
-        last, first = len(windows) - count - behind - length, len(windows) - count - oldest + length
-        rows = [windows[at : at + count] for at in range(last, first - 1, -length)]
-        if not rows or not self.above_highest:
-            return np.full((count, windows.shape[1]), -np.inf)
-        highest: NDArray[np.float64] = np.max(rows, axis=0) * (float(self.above_highest) * (1 - _FLOAT_SLACK))
-        return highest
-
-    def _rises(self, totals: "NDArray[np.int64]", spent: "NDArray[np.int64]", stretch: Stretch) -> "NDArray[np.bool_]":
-        """Return which windows exceed the usual spend of their hours by enough, by end and group."""
-        span = HourRange(stretch.hours.end - len(totals), stretch.hours.end - 1)
-        usual, _ = double_usual(totals, span.start, stretch.ends, self.lengths, first_hours_of(totals, span))
-        least = float(min(self.thresholds.values())) * (1 - _FLOAT_SLACK) / 2
-        found: NDArray[np.bool_] = (usual > 0) & (spent >= usual * least)
-        return found
+        """Return the hours in which a window may exceed those before it by enough, or an open alert may change."""
+        return screen_of_spike(self, stretch, self._query(stretch.data))
 
     def may_reach(self, windows: Windows) -> "NDArray[np.bool_]":
         """Return which groups may meet all limits: a quick filter, as most groups never rise."""
-        share = 1 - _FLOAT_SLACK
+        return self.meets(windows, min(self.thresholds.values()))
+
+    def meets(
+        self, windows: Windows, limit: Fraction, *, part: Fraction = _WHOLE, slack: float = _FLOAT_SLACK
+    ) -> "NDArray[np.bool_]":
+        """
+        Return which windows may meet all limits.
+
+        Args:
+            limit: Of the ratio.
+            part: Scales every limit.
+            slack: The relative tolerance; if negative, the windows are returned that certainly meet them.
+        """
+        share = 1 - slack
         spent, usual = windows.spent.astype(np.float64), windows.usual / windows.parts
-        slack = _FLOAT_SLACK * np.abs(spent)
+        near = slack * np.abs(spent)
         found = (usual > 0) & (windows.known_for >= self._known_from)
-        found &= spent - usual >= float(self.min_increase) * share - slack
-        found &= spent >= windows.highest * float(self.above_highest) * share - slack
-        least: NDArray[np.bool_] = spent >= usual * float(min(self.thresholds.values())) * share - slack
-        return found & least
+        found &= spent - usual >= float(self.min_increase * part) * share - near
+        found &= spent >= windows.highest * float(self.above_highest * part) * share - near
+        is_enough: NDArray[np.bool_] = spent >= usual * float(limit * part) * share - near
+        return found & is_enough
 
     def _judge(self, facts: Facts, edges: Edges, group: Labels, column: int, windows: list[Windows]) -> JudgedRise:
         rises = [self._rise(facts, group, column, each) for each in windows]

@@ -131,7 +131,7 @@ def _worked_out(
     ):
         settled, sure, newest, reads = earlier.settled, earlier.sure, earlier.newest, earlier.reads
     else:
-        newest, reads = _newest(cells, streams), {}
+        newest, reads = newest_rows(cells, streams), {}
         settled, sure = np.full(len(cells), NEVER, np.int64), np.full(len(cells), -NEVER, np.int64)
         for step in (HOURLY, DAILY):
             _settle(cells, streams, step, newest, settled, sure, reads)
@@ -198,7 +198,7 @@ def _hold(reads: Reads, key: tuple[str, str], read_s: int, lateness: "NDArray[np
     reads[key] = (max(since, known[0]), min(until, known[1]))
 
 
-def _newest(cells: Cells, streams: Streams) -> "NDArray[np.int64]":
+def newest_rows(cells: Cells, streams: Streams) -> "NDArray[np.int64]":
     """Return the end of each cell's newest row; `NEVER` without one."""
     found = np.full(len(cells), NEVER, np.int64)
     for step, side in cells.sides.items():

@@ -39,7 +39,7 @@ _WEEK = 7
 _LEAST_DAYS = 2
 """Minimum whole days for a rhythm: with fewer, a forecast continues at the last day's hourly rate."""
 _LARGEST_RISE = 2.0
-_STEP = 1.3
+STEP = 1.3
 """Factor by which a day must exceed, or fall below, all earlier ones to be on a new level."""
 _LONGEST_SINCE_STEP = 28
 """Maximum days since a step: the typical week reflects older ones."""
@@ -75,8 +75,8 @@ class SpendHistory:
     """The part of each day's spend in its first `hours_left % 24` hours."""
     hours: Floats
     """The spend of each of the last 24 hours."""
-    hours_left: int
-    """The number of hours to forecast."""
+    hours_left: "int | NDArray[np.int64]"
+    """The number of hours to forecast, for all groups or for each."""
 
     def only(self, columns: "NDArray[np.intp]") -> "SpendHistory":
         """Return the history of some groups."""
@@ -112,7 +112,11 @@ def _rest(history: SpendHistory, known: Bools, days: Floats) -> Floats:
 
 
 def rest_range(history: SpendHistory) -> tuple[Floats, Floats]:
-    """Return the lower and the upper end of the 80 % range of `expected_rest`; NaN if too little is known."""
+    """
+    Return the lower and the upper end of the 80 % range of `expected_rest`; NaN if too little is known.
+
+    All groups must have the same number of hours left.
+    """
     known = _known(history.days)
     days, other = carried_to_last_step(history.days, known)
     low, high = _range(history, known, days)
@@ -125,10 +129,11 @@ def rest_range(history: SpendHistory) -> tuple[Floats, Floats]:
 
 
 def _range(history: SpendHistory, known: Bools, days: Floats) -> tuple[Floats, Floats]:
-    length = min(_CHECK_DAYS, max(1, history.hours_left // HOURS_PER_DAY))
+    hours_left = int(np.max(history.hours_left))
+    length = min(_CHECK_DAYS, max(1, hours_left // HOURS_PER_DAY))
     errors, is_share = _past_errors(days, known, length)
     expected = _rest(history, known, days)
-    days_left = history.hours_left / HOURS_PER_DAY
+    days_left = hours_left / HOURS_PER_DAY
     low, high = _middle(errors, further=max(1.0, (days_left + _WEEK) / (length + _WEEK)))
     scale = _WIDENED * np.where(is_share, np.abs(expected), days_left)
     least = np.where((history.days >= 0).all(axis=0), 0.0, -np.inf)
@@ -165,13 +170,15 @@ def _known(days: Floats) -> Bools:
     return known
 
 
-def _expected(days: Floats, known: Bools, hours_left: int, head_share: Floats) -> Floats:
+def _expected(days: Floats, known: Bools, hours_left: "int | NDArray[np.int64]", head_share: Floats) -> Floats:
     week = _typical_week(days, known)
     week = week * _level(days, known, week)
-    whole, rest = divmod(hours_left, HOURS_PER_DAY)
-    weeks, odd = divmod(whole, _WEEK)
-    sums: Floats = weeks * week.sum(axis=0) + week[:odd].sum(axis=0)
-    return sums + week[odd] * head_share if rest else sums
+    whole, rest = np.divmod(hours_left, HOURS_PER_DAY)
+    weeks, odd = np.divmod(whole, _WEEK)
+    each = np.arange(week.shape[1])
+    sums = np.concatenate((np.zeros((1, len(each))), np.cumsum(week, axis=0)))
+    found: Floats = weeks * sums[_WEEK] + sums[odd, each] + np.where(rest > 0, week[odd, each] * head_share, 0)
+    return found
 
 
 def carried_to_last_step(days: Floats, known: Bools) -> tuple[Floats, Floats]:
@@ -179,7 +186,7 @@ def carried_to_last_step(days: Floats, known: Bools) -> tuple[Floats, Floats]:
     Return the days, with those before each group's latest step adjusted to the level after it.
 
     A step is the latest day since which every day's ratio to the typical week known before it is above
-    `_STEP` times the highest ratio before, or as far below the lowest. The day before it may be on both levels and
+    `STEP` times the highest ratio before, or as far below the lowest. The day before it may be on both levels and
     counts for neither. A rise is a flat amount per day, as from a GPU left on, or a factor if that fits the days since
     clearly better; a fall is a factor. Groups without a step keep their days.
 
@@ -209,7 +216,7 @@ def _may_have_stepped(days: Floats, known: Bools, backs: range) -> Bools:
     Return, for each day of a step, which groups may have one: most do not, and this costs less than one full check.
 
     The highest ratio before a step is at least that of the same weekday in the week before it, and the lowest at most
-    that; both are ratios to the same typical day. Each day since must therefore lie beyond `_STEP` times that earlier
+    that; both are ratios to the same typical day. Each day since must therefore lie beyond `STEP` times that earlier
     day. Checking the last week of days excludes nearly all groups.
     """
     found = np.zeros((len(backs), days.shape[1]), np.bool_)
@@ -224,8 +231,8 @@ def _may_have_stepped(days: Floats, known: Bools, backs: range) -> Bools:
         since, earlier = days[: -_WEEK - 1 : -1, chosen][None], days[places, chosen]
         rounding = _ROUNDING * (np.abs(since) + np.abs(earlier))
         is_free = ~known[places, chosen] | is_before
-        may_rise = (is_free | (since - _STEP * earlier > -rounding)).all(axis=1)
-        may_fall = (is_free | (since * _STEP - earlier < rounding)).all(axis=1)
+        may_rise = (is_free | (since - STEP * earlier > -rounding)).all(axis=1)
+        may_fall = (is_free | (since * STEP - earlier < rounding)).all(axis=1)
         found[:, chosen] = may_rise | may_fall
     return found
 
@@ -254,8 +261,8 @@ class _Step:
         return cls(
             back=back,
             due=(week * _level(before, is_known, week))[place],
-            is_rise=is_enough & (since > _STEP * highest).all(axis=0),
-            is_fall=is_enough & (since * _STEP < lowest).all(axis=0),
+            is_rise=is_enough & (since > STEP * highest).all(axis=0),
+            is_fall=is_enough & (since * STEP < lowest).all(axis=0),
         )
 
     def is_factor(self, days: Floats) -> Bools:

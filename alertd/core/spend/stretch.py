@@ -8,7 +8,7 @@ whichever edge it was.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from alertd.core.arrays import np
 from alertd.core.dataclass import dataclass
@@ -18,6 +18,7 @@ from alertd.core.spend.block import HourBlock, spread
 from alertd.core.spend.data_state import DataState
 from alertd.core.spend.ledger import CategoryBook
 from alertd.core.spend.selection import SpendQuery
+from alertd.core.spend.stream import STEPS, StreamKey
 from alertd.core.spend.view import SpendView
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     Sums: TypeAlias = NDArray[np.int64]
     """1e-10 USD: a row for each hour, a column for each group."""
 
-Values = TypeVar("Values", "NDArray[np.int64]", "NDArray[np.bool_]")
+Values = TypeVar("Values", "NDArray[np.int64]", "NDArray[np.float64]", "NDArray[np.bool_]")
 
 
 def sums_over(totals: "Sums", length: int) -> "Sums":
@@ -46,6 +47,15 @@ def whole(parts: "tuple[Sums, Sums | None]") -> "Sums":
     return hourly if longer is None else hourly + longer
 
 
+class _Totals(NamedTuple):
+    """The result of `Stretch.whole_totals` for all hours from *first* on."""
+
+    query: SpendQuery
+    metric: str
+    first: int
+    parts: "tuple[Sums, Sums | None]"
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Stretch:
     """Some hours, each judged at its beginning, and all that becomes known in them: rows do once they have ended."""
@@ -56,8 +66,18 @@ class Stretch:
     hours: HourRange
     coming: Sequence[tuple[int, int, HourBlock]]
     """Rows of more than an hour that are not in the view yet, as (hour when known, first hour, rows); no credits."""
+    unknown: Sequence[tuple[int, int, HourBlock]]
+    """The same, with those that become known after these hours."""
+    rows: "Sequence[tuple[int, StreamKey, NDArray[np.int32]]]"
+    """All rows that end within these hours, after the beginning of the first, as (end, stream, series)."""
+    seen_from: Mapping[StreamKey, int]
+    """From which hour on it is known when the rows of a stream come."""
     is_long: "NDArray[np.bool_]"
     """Which series have a row of more than an hour."""
+    has_credit: "NDArray[np.bool_]"
+    """Which series have a credit."""
+    has_terms: bool
+    """Whether there are subscriptions."""
     settle_hours: int
     books: Mapping[tuple[str, str], CategoryBook]
     """As they are stored now."""
@@ -78,6 +98,23 @@ class Stretch:
     def ends(self) -> "NDArray[np.int64]":
         """All possible ends of such sums: `behind` more than the stretch has hours."""
         return np.arange(self.first_end, self.hours.end)
+
+    def rows_of(self, step: int) -> "tuple[NDArray[np.int64], NDArray[np.int64]]":
+        """Return the end and the series of each of the rows of a step."""
+        return self._rows_of[step]
+
+    @cached_property
+    def _rows_of(self) -> "dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]]":
+        found = {}
+        for step in STEPS:
+            mine = [(end, series) for end, stream, series in self.rows if stream.step == step]
+            ends = np.repeat(np.array([end for end, _ in mine], np.int64), [len(series) for _, series in mine])
+            found[step] = ends, np.concatenate([np.empty(0, np.int64), *(series for _, series in mine)])
+        return found
+
+    def with_credit(self, query: SpendQuery) -> "NDArray[np.bool_]":
+        """Return which groups of a query have a credit."""
+        return self.view.cells(query).groups_of(self.has_credit)
 
     @cached_property
     def longest(self) -> int:
@@ -122,6 +159,16 @@ class Stretch:
         Returns:
             The totals of series billed only by the hour, and those of the others; None if there are no others.
         """
+        first, known = int(hours[0]), self.kept.get(Stretch)
+        if len(hours) <= int(hours[-1]) - first:
+            return self._whole_totals(query, metric, hours)
+        # Rules of one query come one after the other; only the last totals are kept, as they are large.
+        if not isinstance(known, _Totals) or (known.query, known.metric) != (query, metric) or known.first > first:
+            parts = self._whole_totals(query, metric, np.arange(first, self.hours.end))
+            self.kept[Stretch] = known = _Totals(query, metric, first, parts)
+        return of_both(known.parts, lambda each: each[first - known.first : int(hours[-1]) + 1 - known.first])
+
+    def _whole_totals(self, query: SpendQuery, metric: str, hours: "NDArray[np.int64]") -> "tuple[Sums, Sums | None]":
         groups, of_series = np.arange(len(self.view.numbers(query))), self.view.group_of_series(query)
         is_long = self.is_long[: len(of_series)]
         if not (is_long & (of_series >= 0)).any():
@@ -137,7 +184,8 @@ class Stretch:
                 if row < len(hours):
                     mine = of_series[series]
                     np.add.at(added[row], mine[mine >= 0], amounts[mine >= 0])
-        return hourly, longer + np.cumsum(added, axis=0)
+        longer += np.cumsum(added, axis=0)
+        return hourly, longer
 
     def highest(self, parts: "tuple[Sums, Sums | None]") -> "Sums":
         """
@@ -155,7 +203,7 @@ class Stretch:
         hourly = self.settle_hours + 1
         return last_of(values[self.behind - hourly :], hourly, pick)
 
-    def at_edge(self, query: SpendQuery, metric: str, values: "Sums") -> "tuple[Sums, Sums]":
+    def at_edge(self, query: SpendQuery, metric: str, values: "Values") -> "tuple[Values, Values]":
         """
         Return the smallest and the largest possible value at a query's latest edge.
 
@@ -178,6 +226,11 @@ class Stretch:
         if not is_any:
             raise LookupError("nothing was billed by the hour")
         return found
+
+    @cached_property
+    def kept(self) -> dict[object, object]:
+        """What other modules found out about these hours, by keys of their own."""
+        return {}
 
     @cached_property
     def _found(self) -> "dict[tuple[SpendQuery, str], tuple[bool, NDArray[np.bool_]]]":

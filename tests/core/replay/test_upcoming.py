@@ -18,6 +18,7 @@ from alertd.core.replay.replay import Replay, Replayer, Watch
 from alertd.core.replay.upcoming import Upcoming
 from alertd.core.rules.base import Rule, Share
 from alertd.core.rules.budget import BudgetRule
+from alertd.core.rules.even_rate import Burn
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.first_spend import FirstSpend
 from alertd.core.rules.group_rule import GroupRule
@@ -32,7 +33,7 @@ from tests.examples import how_many
 
 WARNING, CRITICAL = Severity.WARNING, Severity.CRITICAL
 END = hour_of(datetime(2026, 3, 12, 12, tzinfo=UTC))
-DAYS, STORED_DAYS = 2, 24
+DAYS, STORED_DAYS = 2, 60
 OWNERS = 8
 CATEGORIES = ("gpu", "cloud_storage")
 GROUPS = ((), ("owner",), ("product",))
@@ -56,6 +57,9 @@ class World:
             for _ in range(2):
                 start, length = self.random.integers(0, count), self.random.integers(1, 80)
                 self.amounts[start : start + length, owner] *= self.random.choice([0, 0, 3, 12])
+        # One has begun lately, and one has stepped to another level.
+        self.amounts[: count - int(self.random.integers(50, 240)), 0] = 0
+        self.amounts[count - int(self.random.integers(50, 240)) :, 1] *= 3
         if seed % 3 == 0:
             self.amounts[self.random.integers(0, count, 3), self.random.integers(0, OWNERS - 2, 3)] *= -4
 
@@ -121,7 +125,25 @@ class World:
             period=(Period.DAY, Period.WEEK, Period.MONTH, Period.WEEK)[n],
             amount=self.line((20, 100, 250, 100)[n], width),
             thresholds={WARNING: Share(Fraction(8, 10)), CRITICAL: Share(Fraction(1))},
-            forecast={WARNING: Share(Fraction(1))} if n == 3 else {},
+            **shared,  # type: ignore[arg-type]
+        )
+        yield BudgetRule(
+            name=f"rate-{n}",
+            group_by=group,
+            period=(Period.WEEK, Period.MONTH, Period.DAY, Period.MONTH)[n],
+            amount=self.line((150, 700, 24, 500)[n], width),
+            pace={WARNING: Fraction(int(self.random.integers(7, 14)), 10)},
+            burn={CRITICAL: Burn(rate=Fraction(2), windows=(timedelta(hours=6), timedelta(hours=1)))},
+            **shared,  # type: ignore[arg-type]
+        )
+        yield BudgetRule(
+            name=f"forecast-{n}",
+            group_by=(("owner",), ("category",), ("product",), ())[n],
+            period=(Period.MONTH, Period.WEEK, Period.MONTH, Period.MONTH)[n],
+            amount=self.line((700, 160, 700, 700)[n], (1, OWNERS - 2, 3, OWNERS)[n]),
+            thresholds={CRITICAL: Share(Fraction(6, 10))} if n % 2 else {},
+            forecast={WARNING: Share(Fraction(int(self.random.integers(7, 12)), 10))},
+            min_history=timedelta(days=3 * (n % 2)),
             **shared,  # type: ignore[arg-type]
         )
         yield Spike(
@@ -131,7 +153,7 @@ class World:
             baseline=timedelta(days=7),
             min_history=timedelta(days=2),
             min_increase=Usd(10**9),
-            thresholds={WARNING: Fraction(int(self.random.integers(12, 40)), 10)},
+            thresholds={WARNING: Fraction(int(self.random.integers(12, 40)), 10), CRITICAL: Fraction(5)},
             **shared,  # type: ignore[arg-type]
         )
         yield FirstSpend(
@@ -142,7 +164,7 @@ class World:
         )
 
 
-def replayed(seed: int) -> tuple[Replay, list[list[str]]]:
+def replayed(seed: int, hours: int = DAYS * 24) -> tuple[Replay, list[list[str]]]:
     """Return the outcome of a replay of a world, and what was sent in each hour."""
     world = World(seed)
     watch = Watch(
@@ -152,11 +174,11 @@ def replayed(seed: int) -> tuple[Replay, list[list[str]]]:
         headline_of=lambda alert, _: alert.headline,
         settle_delay=timedelta(hours=2),
     )
-    replayer = Replayer(world.history(), watch, HourRange(END - DAYS * 24, END + 1))
+    replayer = Replayer(world.history(), watch, HourRange(END - hours, END + 1))
     sent = []
     for hour in range(replayer.hours.start, replayer.hours.end):
         entries = replayer.step(hour).entries
-        sent.append([f"{entry.key} {entry.message.title} {entry.message.alerts[0].value}" for entry in entries])
+        sent.append([f"{entry.key} {entry.message}" for entry in entries])
     return replayer.result(), sent
 
 
@@ -212,4 +234,4 @@ def test_stretch_when_a_sum_does_not_fit_then_the_rule_is_judged_every_hour_and_
 
     monkeypatch.setattr(Stretch, "whole_totals", too_large)
 
-    assert replayed(1)[0].faults == {}
+    assert replayed(1, hours=3)[0].faults == {}
