@@ -45,7 +45,7 @@ def command(ctx: click.Context, path: Path | None, *, online: bool) -> int:
     from alertd.daemon.receivers import build_notifiers, owner_warnings, secret_file_warnings
     from alertd.errors import RulesError, SettingsError
     from alertd.rules_file.load import load_rules
-    from alertd.store.opening import require_place
+    from alertd.store.place import require_place
 
     # Mistakes elsewhere are reported in the same run.
     settings, wrong_settings = prepare_to_check(ctx)
@@ -118,6 +118,10 @@ async def _online(findings: "Awaitable[Sequence[Finding]]") -> int:
 
 def _unmatched(rules: "LoadedRules", settings: "AskedSettings") -> "Iterator[Problem]":
     """Yield a problem for each filter that no stored spend fits, and one where the store cannot be read."""
+    from alertd.core.rules.unmatched import has_filters
+
+    if not has_filters(rules.rules):
+        return
     from alertd.errors import Problem, StoreError
     from alertd.queries.unmatched import read_unmatched
     from alertd.store.opening import is_there

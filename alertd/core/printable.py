@@ -24,6 +24,8 @@ _ACCENT = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\uf
 _FLOOD = re.compile(f"({_ACCENT}{{3}}){_ACCENT}+")
 """More accents on one letter than any language uses; they would cover the lines above and below."""
 _EXCERPT = 100
+_SHORT = 80
+"""Characters of foreign text in an error: enough to recognise it, too few to flood a log."""
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Mn", "Me", "Zl", "Zp", "Zs"})
 
 
@@ -61,6 +63,12 @@ def excerpt(text: str) -> str:
     """Return the beginning of a text for an error message, in one line of at most a hundred characters."""
     shown = escape_controls(text[: 2 * _EXCERPT])
     return shown if len(shown) <= _EXCERPT and len(text) <= _EXCERPT else f"{shown[: _EXCERPT - 1]}…"
+
+
+def shorten(text: str, limit: int = _SHORT) -> str:
+    """Return foreign text for an error: one line, no control characters, at most *limit* characters."""
+    clean = one_line(text[: 4 * limit])
+    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 
 def _escaped(character: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from alertd.errors import SettingsError
 from alertd.novita.endpoint import checked_base_url
-from alertd.store.opening import require_place
+from alertd.store.place import require_place
 
 if TYPE_CHECKING:
     from alertd.rules_file.model import LoadedRules

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit
 
 from alertd.core.http_url import host_in_ascii, split_http_url
+from alertd.core.printable import shorten
 from alertd.core.spend.bill import KEY_CATEGORIES
 from alertd.errors import SettingsError
-from alertd.novita.shape import shorten
 
 VENDOR_HOST = "api.novita.ai"
 _QUOTES = frozenset("\"'`")

@@ -9,9 +9,10 @@ from typing import ClassVar, cast
 
 import msgspec
 
+from alertd.core.printable import shorten
 from alertd.core.spend.bill import ApiKey, KeyBills
 from alertd.novita.columns import BillColumns
-from alertd.novita.shape import Scalar, UnexpectedShape, scalar_of, shorten, text_of
+from alertd.novita.shape import Scalar, UnexpectedShape, scalar_of, text_of
 from alertd.novita.wire import KeyRow, Row
 
 

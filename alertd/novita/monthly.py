@@ -13,6 +13,7 @@ import msgspec
 
 from alertd.core.http_url import has_login, is_link, split_http_url
 from alertd.core.money import Usd
+from alertd.core.printable import shorten
 from alertd.core.spend.bill import BillStatus, MonthlyBill
 from alertd.novita.amounts import INTEGERS_PER_USD, read_usd
 from alertd.novita.shape import (
@@ -22,7 +23,6 @@ from alertd.novita.shape import (
     decode_object,
     is_absent,
     scalar_of,
-    shorten,
     shown,
     text_of,
 )

@@ -8,6 +8,7 @@ import re
 from datetime import timedelta
 
 from alertd.core.dataclass import dataclass
+from alertd.core.printable import shorten
 from alertd.errors import (
     ApiCategoryUnknown,
     ApiError,
@@ -17,7 +18,7 @@ from alertd.errors import (
     ApiThrottled,
     ApiUnavailable,
 )
-from alertd.novita.shape import UnexpectedShape, decode_object, plain_text, shorten
+from alertd.novita.shape import UnexpectedShape, decode_object, plain_text
 
 MAX_REFUSAL_BYTES = 64 * 1024
 """Maximum bytes read of an error's body: far more than any reason needs."""

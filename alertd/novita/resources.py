@@ -10,17 +10,10 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from alertd.core.printable import shorten
 from alertd.core.resources import Listed, Listing
 from alertd.errors import ApiRequestRefused, ApiUnavailable
-from alertd.novita.shape import (
-    SHOWN_CHARACTERS,
-    UnexpectedShape,
-    check_envelope,
-    decode_object,
-    scalar_of,
-    shorten,
-    text_of,
-)
+from alertd.novita.shape import UnexpectedShape, check_envelope, decode_object, scalar_of, text_of
 from alertd.novita.wire import read_seconds
 
 INSTANCES = "/gpu-instance/openapi/v1/gpu/instances"
@@ -137,7 +130,7 @@ def _id(raw: msgspec.Raw) -> str:
 
 def _text(raw: msgspec.Raw) -> str:
     try:
-        return shorten(text_of(scalar_of(raw, "", "")), SHOWN_CHARACTERS)
+        return shorten(text_of(scalar_of(raw, "", "")))
     except (UnexpectedShape, msgspec.DecodeError, ValueError):
         return ""
 

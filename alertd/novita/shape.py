@@ -9,14 +9,12 @@ from typing import TypeAlias
 
 import msgspec
 
-from alertd.core.printable import one_line
+from alertd.core.printable import shorten
 from alertd.errors import AlertdError
 
 Scalar: TypeAlias = str | int | None
 """A field as received: text, a number (as exact text if it has a point or an exponent), or absent."""
 
-SHOWN_CHARACTERS = 80
-"""Characters of foreign text in an error: enough to recognise it, too few to flood a log."""
 
 SIGNS_OF_SUCCESS = frozenset({"", "0", "200", "ok", "success"})
 
@@ -29,12 +27,6 @@ _ESCAPE = re.compile(
 
 class UnexpectedShape(AlertdError):
     """An answer cannot be read as bills; the text names the field and its value, shortened."""
-
-
-def shorten(text: str, limit: int = SHOWN_CHARACTERS) -> str:
-    """Return foreign text for an error: one line, no control characters, at most *limit* characters."""
-    clean = one_line(text[: 4 * limit])
-    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 
 def shown(value: Scalar) -> str:

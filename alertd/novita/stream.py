@@ -10,8 +10,9 @@ from enum import Enum, auto
 
 import msgspec
 
+from alertd.core.printable import shorten
 from alertd.novita.columns import BillColumns
-from alertd.novita.shape import UnexpectedShape, check_envelope, decode_object, shorten
+from alertd.novita.shape import UnexpectedShape, check_envelope, decode_object
 from alertd.novita.wire import Row, decode_rows
 
 CHUNK_BYTES = 1 << 20

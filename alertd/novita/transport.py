@@ -18,12 +18,13 @@ import httpx
 from alertd import __version__
 from alertd.core.dataclass import dataclass
 from alertd.core.masking import Mask
+from alertd.core.printable import shorten
 from alertd.core.retry_after import parse_http_date, retry_after
 from alertd.errors import ApiError, ApiKeyRefused, ApiRequestRefused, ApiUnavailable
 from alertd.novita.endpoint import checked_base_url, checked_key, shown_location
 from alertd.novita.refusal import CATEGORY_REASON, MAX_REFUSAL_BYTES, RangeRefused, error_of, read_refusal
 from alertd.novita.retry import retry
-from alertd.novita.shape import UnexpectedShape, shorten
+from alertd.novita.shape import UnexpectedShape
 from alertd.novita.unanswered import Unanswered
 from alertd.settings.outgoing.connections import Outgoing
 from alertd.settings.outgoing.turns import Turn

@@ -3,6 +3,7 @@
 import os
 import statistics
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from tests.ports import free_port
 
 POLLS = 3
 """After so many everything was used at least once."""
+_IDLE_EVERY = "20s"
+"""Between polls it waits, as it does nearly all of the ten minutes that are usual."""
+_SETTLED_S = 4
+"""After a poll freed memory is given back, outside the loop."""
 _TYPES = (
     "type: rolling_spend, group_by: [owner], window: 24h, thresholds: {warning: 1000}",
     "type: rolling_spend, group_by: [category], window: 7d, thresholds: {warning: 10000000}",
@@ -81,12 +86,14 @@ def _idle(owners: int, rules: int, target_mib: int) -> Iterator[Row]:
             "ALERTD_SMTP_SECURITY": "none",
             "ALERTD_HEARTBEAT_URL": "http://127.0.0.1:9/ping",
             "BENCH_KEY": "sk-bench-0",
+            "ALERTD_POLL_INTERVAL": _IDLE_EVERY,
         }
         alertd.rules(_file(_account("default", "BENCH_KEY"), _ALL, _rules(rules)))
         for what in ("after the first read", "after a restart"):
             with alertd.running() as child:
                 goal = alertd.cycles() + POLLS
                 wait_for(lambda goal=goal: alertd.cycles() >= goal, why="polls", patience_s=500)  # type: ignore[misc]
+                time.sleep(_SETTLED_S)
                 held, used = resident_mib(child.pid), cpu_s(child.pid)
             yield Row(
                 name=f"idle {what}",

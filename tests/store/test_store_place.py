@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from alertd.errors import SettingsError
-from alertd.store.opening import require_place
+from alertd.store.place import require_place
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,15 @@ def unmatched(
     )
 
 
+def has_filters(rules: Iterable[Rule]) -> bool:
+    """Return whether an enabled rule has a filter that stored spend could fail to match."""
+    return any(rule.enabled and isinstance(rule, SpendRule) and _filters(rule) for rule in rules)
+
+
+def _filters(rule: SpendRule) -> _Filters:
+    return tuple((name, patterns) for name, patterns in rule.query.filters if name not in _CHECKED_BY_FORM)
+
+
 class _Billed:
     """What was billed in one view, by account and category; values are collected once for all rules."""
 
@@ -125,7 +134,7 @@ class _Billed:
 
 
 def _faults(rule: SpendRule, billed: _Billed) -> Iterator[str]:
-    filters = tuple((name, patterns) for name, patterns in rule.query.filters if name not in _CHECKED_BY_FORM)
+    filters = _filters(rule)
     keys = billed.watched(rule)
     if not filters or not keys:
         return

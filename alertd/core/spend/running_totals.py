@@ -6,6 +6,7 @@ two rows.
 """
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from alertd.core.arrays import np
@@ -24,16 +25,31 @@ class RunningTotals:
     def __init__(self, table: SeriesTable, span: HourRange, metrics: Iterable[str]) -> None:
         self._table = table
         self._span = span
-        width = max(16, len(table))
-        self.of = {metric: np.zeros((len(span) + 1, width), np.int64) for metric in metrics}
-        self.magnitude = {metric: Magnitude(width) for metric in self.of}
-        self.long = LongTotals(len(span) + 1, self.of)
-        """Totals of only the rows longer than an hour; `of` includes these rows too."""
+        self.metrics = tuple(metrics)
         self._open = OpenRows()
         self._running: int | None = None
 
+    @cached_property
+    def of(self) -> "dict[str, NDArray[np.int64]]":
+        """The totals of each metric; made when first asked for, so that a store without bills needs no arrays."""
+        width = max(16, len(self._table))
+        return {metric: np.zeros((len(self._span) + 1, width), np.int64) for metric in self.metrics}
+
+    @cached_property
+    def magnitude(self) -> dict[str, Magnitude]:
+        """How large the sums of each metric can be."""
+        return {metric: Magnitude(totals.shape[1]) for metric, totals in self.of.items()}
+
+    @cached_property
+    def long(self) -> LongTotals:
+        """Totals of only the rows longer than an hour; `of` includes these rows too."""
+        return LongTotals(len(self._span) + 1, self.metrics)
+
     def fill(self, blocks: Iterable[tuple[int, HourBlock]]) -> None:
         """Load stored blocks into empty totals: one pass over the cells, one over the hours."""
+        if not len(self._table):
+            # Nothing was ever billed.
+            return
         self.fit()
         for hour, block in blocks:
             short, long = self._split(block)

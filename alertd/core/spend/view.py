@@ -87,12 +87,12 @@ class SpendView:
     @property
     def metrics(self) -> frozenset[str]:
         """The metrics that are held."""
-        return frozenset(self._totals.of)
+        return frozenset(self._totals.metrics)
 
     @property
     def first_metric(self) -> str:
         """Any one of the metrics that are held."""
-        return next(iter(self._totals.of))
+        return self._totals.metrics[0]
 
     def use_owners(self, owners: OwnerDirectory) -> None:
         """Group and filter by new teams and labels of owners; no amount changes, and no edge moves back."""
