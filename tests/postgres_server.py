@@ -141,7 +141,8 @@ def _end_with_parent() -> None:
 
 def _answering(server: "subprocess.Popen[bytes]", folder: Path) -> PostgresServer:
     found = PostgresServer(folder)
-    for _ in range(500):
+    # It takes a second; what takes this long hangs, also where much else runs.
+    for _ in range(5_000):
         with suppress(psycopg.OperationalError):
             found.run("SELECT 1")
             return found

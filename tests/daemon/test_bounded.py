@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from alertd.core.hours import hour_of, start_of
 from alertd.core.resources import Listed, Listing, ResourceKind
 from alertd.notify.base import Delivered, Envelope, NotSent, Outcome
@@ -69,6 +71,7 @@ async def live(life: Life, days: int) -> Counter[str]:
     return sizes(life.app)
 
 
+@pytest.mark.slow
 async def test_daemon_when_instances_come_and_go_then_nothing_that_it_holds_grows_with_them(tmp_path: Path) -> None:
     """What is kept for each instance, message or edit that there ever was fills the memory within a year."""
     clock = VirtualClock()

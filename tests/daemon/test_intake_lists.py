@@ -10,9 +10,10 @@ from tests.core.builders import NOW
 from tests.daemon.test_intake_monthly import POLL
 from tests.daemon.test_resource_intake import cycle, groups, path, world  # noqa: F401 -- fixtures
 from tests.e2e.world import MONTHLY, BillingWorld, Fault
+from tests.examples import rest_slow
 
 
-@pytest.mark.parametrize("body", [b"{}", b'{"code": 0}', b'{"data": null}'])
+@pytest.mark.parametrize("body", rest_slow([b"{}", b'{"code": 0}', b'{"data": null}']))
 async def test_bills_when_the_list_goes_missing_then_unread_and_not_gone(
     cycle: Cycle,  # noqa: F811
     world: BillingWorld,  # noqa: F811

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from alertd.core.hand_clock import HandClock
@@ -78,6 +79,7 @@ class Daemon:
         return np.concatenate([self.cycle.view.cells(query).known_through for query in known])
 
 
+@pytest.mark.slow
 async def test_edges_when_begun_anew_at_each_poll_then_as_if_never(tmp_path: Path) -> None:
     """Late rows say of hours that were known before that they may be late: what was known stays."""
     folders = [tmp_path / name for name in ("lives", "begins")]

@@ -35,6 +35,7 @@ from alertd.store.thread import StoreThread
 from tests.core.builders import HOUR, NOW, SETTLE, usd
 from tests.daemon.test_intake_monthly import POLL, RULES
 from tests.e2e.world import API_KEY, BillingWorld, Fault, Row
+from tests.examples import rest_slow
 
 SECRET = "canary-93c1"
 BROKEN = [
@@ -119,7 +120,7 @@ async def test_name_when_the_list_gives_it_then_it_groups_and_is_stored(cycle: C
     assert (await cycle.held()).owners.display("i-1") == "trainer-a (i-1)"
 
 
-@pytest.mark.parametrize("fault", BROKEN)
+@pytest.mark.parametrize("fault", rest_slow(BROKEN, fast=3))
 async def test_name_when_the_list_fails_later_then_nothing_is_regrouped_fired_or_resolved(
     cycle: Cycle, world: BillingWorld, path: Path, fault: Fault
 ) -> None:
@@ -228,7 +229,7 @@ async def test_utilisation_when_a_rule_asks_then_read_once_and_on_from_there(
         assert SECRET.encode() not in file.read_bytes(), file
 
 
-@pytest.mark.parametrize("fault", BROKEN)
+@pytest.mark.parametrize("fault", rest_slow(BROKEN, fast=3))
 async def test_utilisation_when_it_fails_then_nothing_ends_and_the_status_says_so(
     cycle: Cycle, world: BillingWorld, fault: Fault
 ) -> None:

@@ -260,6 +260,7 @@ def test_killed_at_random_moments_when_started_again_then_every_alert_is_notifie
     assert secret_free(first)
 
 
+@pytest.mark.slow
 def test_request_when_made_from_another_host_then_the_daemon_does_it(
     first: Alertd, second: Alertd, world: BillingWorld, hook: Hook, unused_tcp_port: int
 ) -> None:

@@ -19,6 +19,7 @@ async def entrances(tmp_path: Path) -> AsyncIterator[list[Entrance]]:
         yield found
 
 
+@pytest.mark.slow
 async def test_entrances_when_given_what_is_right_or_nearly_then_answer_and_leave_no_trace(
     entrances: list[Entrance],
 ) -> None:

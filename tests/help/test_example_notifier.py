@@ -2,8 +2,6 @@
 
 import os
 import re
-import subprocess
-import sys
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +9,8 @@ from pathlib import Path
 from alertd.core.messages.compose import compose_test
 from alertd.notify.base import Delivered, Envelope
 from tests.builders import FakeContext
-from tests.help.documents import CONTRIBUTING, ROOT, blocks, text_of
+from tests.e2e.forked import Forked
+from tests.help.documents import CONTRIBUTING, blocks, text_of
 
 (SOURCE,) = (text for text in blocks(CONTRIBUTING, "python") if "alertd.notify.base" in text)
 (ENTRY_POINTS,) = (text for text in blocks(CONTRIBUTING, "toml") if "alertd.notifiers" in text)
@@ -31,11 +30,10 @@ def test_example_notifier_works_as_an_installed_plugin(tmp_path: Path) -> None:
     (receiver,) = re.findall(r"`(\{name: journal.*?\})`", text_of(CONTRIBUTING))
     (tmp_path / "rules.yaml").write_text(f"version: 1\nreceivers:\n  - {receiver}\n", encoding="utf-8")
 
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(tmp_path), str(ROOT)))}
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    out, err = tmp_path / "stdout", tmp_path / "stderr"
     for arguments in (("check", "rules.yaml"), ("send-test", "journal")):
-        subprocess.run(
-            [sys.executable, "-m", "alertd", *arguments], cwd=tmp_path, env=environment, check=True, timeout=60
-        )
+        assert Forked(arguments, folder=tmp_path, env=environment, out=out, err=err).wait(60) == 0, err.read_text()
 
     assert 'alertd can reach receiver "journal"' in (tmp_path / "alerts.txt").read_text(encoding="utf-8")
 

@@ -161,6 +161,7 @@ async def test_date_when_the_answer_is_a_refusal_then_heard_all_the_same(api: Ap
     assert found == {datetime(2026, 3, 10, 9, tzinfo=UTC)}
 
 
+@pytest.mark.slow
 async def test_bills_when_the_answer_is_large_and_gzipped_then_all_rows_are_read(api: Api) -> None:
     """Large answers are decoded in a thread while they arrive."""
     body = json.dumps({"bills": [row(MIDNIGHT + n % 24, ownerID=f"gpu-{n}") for n in range(30_000)]}).encode()

@@ -90,6 +90,7 @@ async def test_terms_when_read_then_every_category_but_the_control_total(world: 
     assert terms[0] == TERM
 
 
+@pytest.mark.slow
 async def test_terms_when_the_range_is_long_then_in_pieces_that_are_accepted(world: BillingWorld) -> None:
     """A year is asked for once, to know which terms run."""
     world.terms, world.longest_days = [written()], 7

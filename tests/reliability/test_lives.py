@@ -130,7 +130,6 @@ rules:
             pytest.param("America/New_York", datetime(2026, 3, 8, 2, tzinfo=UTC), id="New York in spring"),
             pytest.param("Australia/Lord_Howe", datetime(2026, 4, 4, 10, tzinfo=UTC), id="half an hour in autumn"),
         ],
-        fast=2,
     ),
     indirect=["zone"],
 )

@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from alertd.cli.root import run
+from tests.examples import in_turn
 
 RULES = Path(__file__).parent.parent / "rules" / "tests" / "rules.yaml"
 FIRING = "bills: [{category: gpu, owner: gpu-1, hours: '60'}]"
@@ -176,7 +177,7 @@ CASES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("world", "expectation", "lines"), CASES)
+@pytest.mark.parametrize(("world", "expectation", "lines"), in_turn(CASES, 0, every=2))
 def test_expectation_when_not_met_then_the_difference_and_its_reason_are_notified(
     world: str, expectation: str, lines: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

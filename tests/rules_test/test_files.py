@@ -17,6 +17,8 @@ from alertd.rules_test.suite import load_tests, run_file
 
 HERE = Path(__file__).parent.parent / "rules" / "tests"
 GOOD = sorted((HERE / "good").glob("*.yaml"))
+LONG = {"subscriptions_test", "truth_test"}
+"""Files whose tests live through many days."""
 BAD = sorted((HERE / "bad").glob("*.yaml"))
 
 # Files whose mistake a JSON Schema can say, by the beginning of their names.
@@ -45,7 +47,11 @@ def accepted(validator: jsonschema.Draft202012Validator, file: Path) -> bool:
     return root is not None and not list(validator.iter_errors(root.native()))
 
 
-@pytest.mark.parametrize("file", GOOD, ids=lambda file: file.stem)
+@pytest.mark.parametrize(
+    "file",
+    [pytest.param(file, marks=[pytest.mark.slow] if file.stem in LONG else []) for file in GOOD],
+    ids=lambda file: file.stem,
+)
 def test_good_file_when_run_then_every_test_passes(file: Path, validator: jsonschema.Draft202012Validator) -> None:
     """They show every key and every kind of expectation."""
     outcome = asyncio.run(run_file(file, timer=lambda: 0.0, warn=pytest.fail))

@@ -69,6 +69,7 @@ def test_budgets_when_there_are_many_groups_then_the_largest_share_and_the_rest_
     assert samples(text, "alertd_budget_usd")["month", "other"] == 10 * 100
 
 
+@pytest.mark.slow
 def test_forecast_of_the_rest_when_one_of_them_has_none_then_absent(store: Store) -> None:
     """A sum with a part missing would read as a forecast that is low."""
     steady = [row(EDGE - 1 - n, "0.01", owner=f"gpu-{owner}") for owner in range(52) for n in range(40 * 24)]

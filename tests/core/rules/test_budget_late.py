@@ -13,6 +13,7 @@ from alertd.core.rules.budget import BudgetRule
 from tests.core.builders import WARNING, stand, usd
 from tests.core.late_bills import FIRST, LateBills, Shown, at, daily, hourly, polls
 from tests.core.spend.test_ends import HOURS
+from tests.examples import rest_slow
 
 DAYS = range(1, 9)
 
@@ -27,15 +28,17 @@ def gpu(late: float) -> list[Shown]:
 
 @pytest.mark.parametrize(
     ("rows", "per_hour"),
-    [
-        pytest.param([*gpu(0), *storage()], 20, id="a day row nine hours after its day"),
-        pytest.param(
-            [*gpu(0), *storage(), *daily(DAYS, "48", late=20, category="gen_api")], 22, id="and one of twenty hours"
-        ),
-        pytest.param(
-            [*gpu(8), *hourly(HOURS, "5", category="llm", owner="key")], 15, id="a category eight hours behind"
-        ),
-    ],
+    rest_slow(
+        [
+            pytest.param([*gpu(0), *storage()], 20, id="a day row nine hours after its day"),
+            pytest.param(
+                [*gpu(0), *storage(), *daily(DAYS, "48", late=20, category="gen_api")], 22, id="and one of twenty hours"
+            ),
+            pytest.param(
+                [*gpu(8), *hourly(HOURS, "5", category="llm", owner="key")], 15, id="a category eight hours behind"
+            ),
+        ]
+    ),
 )
 def test_forecast_when_a_stream_lags_then_its_hours_are_not_taken_for_free(rows: list[Shown], per_hour: int) -> None:
     """Spend is even: whatever the hour of the day, the month ends at as many hours times that."""

@@ -39,6 +39,7 @@ from tests.core.builders import (
     row,
     usd,
 )
+from tests.examples import rest_slow
 
 EDGE = RUNNING - 2
 """Without a row of the last hours data ends here: 2026-01-10 10:00 UTC."""
@@ -119,7 +120,7 @@ def test_rolling_spend_when_the_window_is_longer_then_points_are_further_apart(
 
 
 @pytest.mark.parametrize("length", [24, 48, 168, 720])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", rest_slow(range(4), fast=2))
 def test_limit_when_crossed_between_points_then_said_by_the_hour(length: int, seed: int) -> None:
     """It said "reached Mar 9 00:00" where it was Mar 8 11:00: the words were read from what is drawn."""
     pick = random.Random(seed)

@@ -18,7 +18,7 @@ from alertd.core.spend.edges import edges_of
 from alertd.core.spend.selection import SpendQuery
 from tests.core.builders import HOUR, SETTLE, WARNING, rolling, usd
 from tests.core.late_bills import FIRST, LateBills, Shown, at, daily, hourly, polls
-from tests.examples import how_many, in_turn
+from tests.examples import how_many, in_turn, rest_slow
 
 DAYS = range(1, 15)
 HOURS = range(FIRST, FIRST + 14 * 24)
@@ -88,7 +88,7 @@ EXAMPLES = [
 ]
 
 
-@pytest.mark.parametrize(("rows", "rule", "now", "edges", "ends", "state"), EXAMPLES)
+@pytest.mark.parametrize(("rows", "rule", "now", "edges", "ends", "state"), rest_slow(EXAMPLES, fast=2))
 def test_value_when_the_example_is_lived_through_then_as_the_rules_language_says(
     rows: Sequence[Shown],
     rule: RollingSpend,
@@ -169,6 +169,7 @@ def spenders(seed: int, count: int = 30) -> list[Spender]:
 
 
 @pytest.mark.parametrize("seed", range(how_many(1, thorough=4)))
+@pytest.mark.slow
 def test_alerts_when_spend_is_steady_or_stops_then_they_go_on_or_end_in_time(seed: int) -> None:
     """Steady spend never flaps; spend that stopped ends within its window, its stream's lateness, step and a poll."""
     poll, owners = HOUR * how_many(4, thorough=1), spenders(seed)

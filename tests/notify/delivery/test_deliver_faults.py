@@ -135,6 +135,7 @@ def test_recover_when_blocked_then_tried_at_once_unless_copies_pile_up(
 # --- giving up ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_fallback_when_blocked_for_days_then_one_copy_and_an_attempt_each_hour(jumping: Run) -> None:
     """The fallback hears of it now and once; the receiver is tried until 72 hours are over."""
     outbox = outbox_of(entry())
@@ -168,6 +169,7 @@ def test_fallback_when_there_is_none_then_the_log_says_so() -> None:
     assert not outbox[1].fallback_sent
 
 
+@pytest.mark.slow
 def test_entry_when_never_accepted_then_gives_up_after_72_hours(jumping: Run) -> None:
     """Not before, and not much later."""
     outbox = outbox_of(entry())
