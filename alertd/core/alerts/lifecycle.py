@@ -284,21 +284,26 @@ def end_orphans(
     alerts: Mapping[str, Alert], rules: Mapping[str, Rule], accounts: Collection[str], now: datetime
 ) -> list[Move]:
     """Resolve the open alerts that nothing evaluates any more: the rule or account was removed or disabled."""
-    moves = []
+    moves, reasons = [], dict[tuple[str, str], str]()
     for alert in alerts.values():
         if alert.state is AlertState.RESOLVED:
             continue
-        if reason := _orphaned(alert, rules.get(alert.rule), accounts):
+        # Thousands of alerts are of a few rules and accounts.
+        reason = reasons.get((alert.rule, alert.account))
+        if reason is None:
+            reason = _orphaned(alert.account, rules.get(alert.rule), accounts)
+            reasons[alert.rule, alert.account] = reason
+        if reason:
             moves.append(Move(before=alert, after=end(alert, reason=reason, now=now), rule=rules.get(alert.rule)))
     return moves
 
 
-def _orphaned(alert: Alert, rule: Rule | None, accounts: Collection[str]) -> str:
+def _orphaned(account: str, rule: Rule | None, accounts: Collection[str]) -> str:
     if rule is None:
         return "rule removed"
     if not rule.enabled:
         return "rule disabled"
-    if alert.account in accounts:
+    if account in accounts:
         return ""
-    known = alert.account.split(ACCOUNT_SEPARATOR) if alert.account else []
+    known = account.split(ACCOUNT_SEPARATOR) if account else []
     return "account removed" if known and not any(name in accounts for name in known) else ""

@@ -103,13 +103,19 @@ def overdue(entries: Iterable[OutboxEntry], now: datetime) -> list[OutboxEntry]:
     places: set[tuple[str, str, str]] = set()
     late = []
     for entry in entries:
-        own = {(entry.receiver, entry.recipient, fingerprint) for fingerprint in entry.fingerprints}
         is_urgent = entry.message.severity is Severity.CRITICAL and not entry.message.reason.is_edit
         if is_held(entry, now):
-            places |= own
-        elif entry.due_since <= now and (is_urgent or entry.attempts or places.isdisjoint(own)):
+            places.update(_places(entry))
+        # A message may be about thousands of alerts, and nearly always none is held.
+        elif entry.due_since <= now and (
+            is_urgent or entry.attempts or not places or places.isdisjoint(_places(entry))
+        ):
             late.append(entry)
     return late
+
+
+def _places(entry: OutboxEntry) -> Iterable[tuple[str, str, str]]:
+    return ((entry.receiver, entry.recipient, fingerprint) for fingerprint in entry.fingerprints)
 
 
 def held(

@@ -28,6 +28,7 @@ from alertd.core.rules.unmatched import Unmatched, unmatched
 from alertd.core.spend.bill import Series, TrackedBill
 from alertd.core.spend.lately import Billed, billed_in, last_hours, period_so_far
 from alertd.core.spend.lists import View
+from alertd.core.spend.moment import moment_of
 from alertd.core.spend.selection import SpendQuery
 
 OVERVIEW_HOURS = 33 * HOURS_PER_DAY
@@ -120,6 +121,8 @@ def overview(facts: Facts, rules: Iterable[Rule], *, before: Overview | None = N
         before: The previous overview, from which unchanged parts are reused.
     """
     enabled = [rule for rule in rules if rule.enabled]
+    # How far each stream is billed is known from the evaluation.
+    moment_of(facts.spend, facts.data)
     day, month = last_hours(facts.data, HOURS_PER_DAY), period_so_far(facts.data, Period.MONTH, "UTC")
     matched = Matched.of(facts, enabled)
     whole = if_it_fits(lambda: billed_in(facts.spend, facts.data, day), None) if day is not None else None
