@@ -4,25 +4,25 @@ The oracle: what must hold of a run, from what the world knows, what receivers g
 It checks after every poll. It imports nothing that decides in alertd, and reads the daemon's figures only to compare.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import datetime
-from fractions import Fraction
 from typing import Any
 
+from tests.simulation.oracle_asked import NEVER_S, Asked, People
 from tests.simulation.oracle_bills import UNREAD_S, Belief, Group
 from tests.simulation.oracle_budget import Budgets
 from tests.simulation.oracle_messages import Inboxes
 from tests.simulation.oracle_mutes import Inhibited
 from tests.simulation.oracle_notified import NOTIFIED_WITHIN_S, Moment, Notified
 from tests.simulation.oracle_own import LARGEST_SKEW_S, OwnAlerts
-from tests.simulation.oracle_rolling import RollingCheck, Seen, Since, longest_late_h
+from tests.simulation.oracle_rolling import RollingCheck, Since, longest_late_h
 from tests.simulation.oracle_running import Running
+from tests.simulation.oracle_seen import Seen, open_alerts
 from tests.simulation.oracle_slack import check_first_messages
-from tests.simulation.oracle_values import check_value
+from tests.simulation.oracle_values import check_values
 from tests.simulation.plan import (
     HOUR_S,
     POLL_S,
-    USD,
     ApiTrouble,
     Changed,
     Freeze,
@@ -32,12 +32,14 @@ from tests.simulation.plan import (
 from tests.simulation.receivers import Network
 from tests.simulation.rules import BY_TEAM, PAID, RulesFile
 from tests.simulation.violation import Violation
-from tests.simulation.world import Answer, Refused, World
+from tests.simulation.world import Refused, World
 
 EDIT_SETTLED_S = 2 * 1800 + 300
 CLOCK_TRUSTED_S = 50 * 60
 UNSURE_S = 300
 MOST_SHOWN = 20
+HARMLESS = frozenset({"comment", "broken", "quiet hours off", "quiet hours longer"})
+"""Edits after which everything is judged as before."""
 Groups = dict[tuple[str, str | None], Group]
 
 
@@ -77,6 +79,7 @@ class Oracle:
         self._budgets = Budgets(world.plan.start)
         self._running = Running()
         self._inhibited = Inhibited()
+        self._people = People(world)
         self._dated_until_s = 0.0
         self._lives: dict[tuple[str, int], str] = {}
         """By fingerprint and number of a life: when it began. Delivery keys and buttons are made of the number."""
@@ -102,15 +105,22 @@ class Oracle:
     def note_freeze(self, at_s: float, for_s: float) -> None:
         self._frozen.append((at_s, at_s + for_s))
 
-    def note_edit(self, at_s: float) -> None:
+    def note_edit(self, at_s: float, kind: str) -> None:
         self._edited_at_s = at_s
+        if kind not in HARMLESS:
+            self._people.forget()
         for fingerprint in self._seen:
             self._excuses[fingerprint] = at_s
 
-    def note_ask(self, at_s: float, kind: str, alert: dict[str, str], until: datetime | None) -> None:
+    def note_ask(
+        self, at_s: float, kind: str, alert: dict[str, str], until: datetime | None, answer: Callable[[], bytes]
+    ) -> None:
         self._excuses[alert["fingerprint"]] = at_s
+        until_s = until.timestamp() - self._world.start_s if until is not None else NEVER_S
+        one = self._seen.get(alert["fingerprint"])
+        if one is not None:
+            self._people.note(Asked(at_s=at_s, kind=kind, alert=one, until_s=until_s, answer=answer))
         if kind == "silence":
-            until_s = until.timestamp() - self._world.start_s if until is not None else 1e12
             self._silenced[alert["fingerprint"]] = max(until_s, self._silenced.get(alert["fingerprint"], 0.0))
         if kind == "unsilence":
             # As where a silence ends by itself: the next poll notifies.
@@ -180,7 +190,7 @@ class Oracle:
         self._check_dates(life, done_s)
         if not self._is_clock_sure(done_s):
             self._forget()
-            self._seen = {one.fingerprint: one for one in self._alerts(life)}
+            self._seen = {one.fingerprint: one for one in open_alerts(life, self._world.start_s)}
             self._check_notified(now_s, done_s, is_clock_sure=False)
             return
         groups = self._belief.groups()
@@ -245,32 +255,6 @@ class Oracle:
         dead = any(from_s - 1 <= at_s <= to_s + 1 for at_s in self._deaths)
         return dead or any(begin <= to_s + 60 and end >= from_s - 60 for begin, end in self._frozen)
 
-    def _alerts(self, life: Any) -> Iterator[Seen]:
-        for one in life.open_alerts():
-            labels = dict(one.group)
-            start_s = self._world.start_s
-            yield Seen(
-                fingerprint=one.fingerprint,
-                rule=one.rule,
-                rule_type=one.type,
-                owner=labels.get("owner", labels.get("team")),
-                state=str(one.state),
-                severity=one.severity.label,
-                value=Fraction(one.value),
-                expected=Fraction(one.expected) if one.expected is not None else None,
-                as_of=int((one.as_of.timestamp() - start_s) // HOUR_S),
-                started_at=one.started_at.isoformat(),
-                episode=one.episode,
-                pended_s=(one.fired_at - one.started_at).total_seconds() if one.fired_at is not None else 0.0,
-                is_window=one.is_window,
-                is_complete=one.is_complete,
-                is_muted=one.muted is not None,
-                muted_by=str(one.muted.kind.value) if one.muted is not None else "",
-                acknowledged_by=one.acknowledged_by,
-                notified_at=str(one.notified_at),
-                reason=one.reason,
-            )
-
     def _check_own(self, life: Any, done_s: float) -> None:
         firing = {(one.rule, one.account or "") for one in life.open_alerts() if one.state == "firing"}
         began = [at_s for at_s, _, _ in self._cycles if at_s < done_s]
@@ -281,7 +265,7 @@ class Oracle:
     def _check_dates(self, life: Any, done_s: float) -> None:
         """Nothing begins by a clock that is further off than may be decided by."""
         since_s = self._dated_until_s
-        for one in self._alerts(life):
+        for one in open_alerts(life, self._world.start_s):
             began_s = datetime.fromisoformat(one.started_at).timestamp() - self._world.start_s
             is_new = one.fingerprint not in self._seen or self._seen[one.fingerprint].started_at != one.started_at
             if is_new and not since_s - LARGEST_SKEW_S < began_s < done_s + LARGEST_SKEW_S:
@@ -324,7 +308,7 @@ class Oracle:
 
     def _check_alerts(self, life: Any, groups: Groups, done_s: float, refused: dict[str, bool]) -> None:
         before: dict[str, Seen] | None = self._seen
-        now = {one.fingerprint: one for one in self._alerts(life)}
+        now = {one.fingerprint: one for one in open_alerts(life, self._world.start_s)}
         self._seen = now
         self._names.update({one.fingerprint: f"{one.rule} of {one.owner or 'all'}" for one in now.values()})
         for one in now.values():
@@ -361,25 +345,25 @@ class Oracle:
         for one in now.values():
             if one.rule not in names_now and not one.rule.startswith("alertd-"):
                 self._violate(self._world.now_s, "alerts", f"{one.rule} of {one.owner or 'all'}: its rule is gone")
-        names = self._rules.others if "gpu" not in refused else ()
-        now_h = done_s / HOUR_S
+        self._check_others(groups, now, done_s, is_read="gpu" not in refused, is_next=before is not None)
+
+    def _check_others(
+        self, groups: Groups, now: dict[str, Seen], done_s: float, *, is_read: bool, is_next: bool
+    ) -> None:
+        """Check what does not depend on windows: other rules, what was said, and what people asked for."""
+        names, now_h = self._rules.others if is_read else (), done_s / HOUR_S
         for kept in (self._budgets, self._running):
             for text in kept.check(groups, [*now.values()], now_h=now_h, names=names):
                 self._violate(self._world.now_s, "alerts", text)
-        self._check_values(groups, done_s)
-        said = [(one.receiver, alert["fingerprint"]) for one, alert in self._inboxes.firing]
-        for text in self._inhibited.check(now, said, is_next=before is not None):
-            self._violate(self._world.now_s, "notified", text)
-
-    def _check_values(self, groups: Groups, done_s: float) -> None:
-        """What was sent by the last cycle says what the bills said then."""
         rules = {rule.name: rule for rule in self._rules.rolling}
-        for one, alert in self._inboxes.firing:
-            rule = rules.get(alert["labels"]["alertname"])
-            if rule is not None and one.at_s >= done_s - UNSURE_S:
-                known = self._seen.get(alert["fingerprint"])
-                for text in check_value(rule, groups, alert, known, self._world.start_s):
-                    self._violate(self._world.now_s, "messages", text)
+        sent = [alert for one, alert in self._inboxes.firing if one.at_s >= done_s - UNSURE_S]
+        for text in check_values(rules, groups, sent, now, self._world.start_s):
+            self._violate(self._world.now_s, "messages", text)
+        said = [(one.receiver, one.at_s, alert["fingerprint"]) for one, alert in self._inboxes.firing]
+        for text in self._people.check(now, said, self._deaths, done_s=done_s, is_next=self._is_next):
+            self._violate(self._world.now_s, "asked", text)
+        for text in self._inhibited.check(now, said, is_next=is_next):
+            self._violate(self._world.now_s, "notified", text)
 
     def _check_notified(self, now_s: float, done_s: float, *, is_clock_sure: bool) -> None:
         """Whoever is to be notified knows what the daemon knows."""
@@ -407,6 +391,3 @@ class Oracle:
             for fingerprint, name in self._names.items():
                 text = text.replace(fingerprint, name)
             self.violations.append(Violation(at_s, kind, text))
-
-
-__all__ = ["USD", "Answer", "Oracle", "Violation"]

@@ -8,7 +8,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tests.simulation.oracle_bills import PARTS, Group
-from tests.simulation.oracle_rolling import EMPTY, Seen
+from tests.simulation.oracle_rolling import EMPTY
+from tests.simulation.oracle_seen import Seen
 from tests.simulation.plan import USD
 from tests.simulation.rules import BUDGETS, Budget
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from tests.simulation.oracle_messages import FALLBACK, Inboxes, Known
-from tests.simulation.oracle_rolling import RANKS, Seen
+from tests.simulation.oracle_seen import RANKS, Seen
 from tests.simulation.plan import DAY_S, HOUR_S, RECEIVERS
 from tests.simulation.receivers import SETTLED_AFTER_S, Network
 from tests.simulation.rules import ESCALATED_TO, QUIET_RECEIVER, RulesFile

@@ -8,52 +8,17 @@ line must not end.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from fractions import Fraction
 
 from tests.simulation.oracle_bills import DAY, PARTS, Group
+from tests.simulation.oracle_seen import RANKS, Seen
 from tests.simulation.plan import HOUR_S, USD, ApiTrouble, Changed, Event, Freeze, Late, Wall
 from tests.simulation.rules import Rolling
 
 EMPTY = Group()
 SETTLE_HOURS = 2
 LATEST_HOURS = 48
-RANKS = ("info", "warning", "critical")
 Place = tuple[str, str | None]
 """Rule and owner."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """An alert as the daemon has it."""
-
-    fingerprint: str
-    rule: str
-    rule_type: str
-    owner: str | None
-    state: str
-    severity: str
-    value: Fraction
-    expected: Fraction | None
-    as_of: int
-    """The hour, since the plan's start, through which it is billed."""
-    started_at: str
-    episode: int
-    pended_s: float
-    """How long it waited before it fired; nothing while it waits."""
-    is_window: bool
-    """Its value is the sum of one window; else it is less than that of any, as what lags shows less."""
-    is_complete: bool
-    is_muted: bool
-    muted_by: str
-    acknowledged_by: str | None
-    notified_at: str
-    """When it last became due to notify anybody of it."""
-    reason: str
-
-    @property
-    def is_critical(self) -> bool:
-        """Whether it fires as the most severe of all."""
-        return self.state == "firing" and self.severity == RANKS[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

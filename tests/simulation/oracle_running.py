@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from tests.simulation.oracle_bills import PARTS, Group
-from tests.simulation.oracle_rolling import SETTLE_HOURS, Seen
+from tests.simulation.oracle_rolling import SETTLE_HOURS
+from tests.simulation.oracle_seen import Seen
 from tests.simulation.rules import RUNNING
 
 LOOKBACK_H = 31 * 24

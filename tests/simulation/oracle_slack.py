@@ -6,7 +6,7 @@ from datetime import datetime
 
 from tests.simulation.oracle_messages import Inboxes
 from tests.simulation.oracle_notified import Moment, Notified
-from tests.simulation.oracle_rolling import Seen
+from tests.simulation.oracle_seen import Seen
 from tests.simulation.receivers import SETTLED_AFTER_S, Network
 from tests.simulation.slack import RECEIVER
 

@@ -1,13 +1,14 @@
 """What must hold of the money in messages of rolling spend: what the bills say, up to the hour that is named."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 from tests.simulation.oracle_bills import PARTS, Group
-from tests.simulation.oracle_rolling import EMPTY, LATEST_HOURS, Seen
+from tests.simulation.oracle_rolling import EMPTY, LATEST_HOURS
+from tests.simulation.oracle_seen import Seen
 from tests.simulation.plan import HOUR_S, USD
 from tests.simulation.rules import Rolling
 
@@ -15,20 +16,33 @@ DIGIT = Fraction(1, 10**6)
 """A value has six digits in messages."""
 
 
-def check_value(
+def check_values(
+    rules: Mapping[str, Rolling],
+    groups: Mapping[tuple[str, str | None], Group],
+    sent: Iterable[dict[str, Any]],
+    seen: Mapping[str, Seen],
+    start_s: float,
+) -> Iterator[str]:
+    """
+    Yield what is wrong with what the messages of a cycle say.
+
+    Args:
+        sent: The firing alerts of messages that were sent in the last cycle, as these have them.
+        seen: The open alerts by fingerprint.
+    """
+    for alert in sent:
+        rule = rules.get(alert["labels"]["alertname"])
+        if rule is not None:
+            yield from _check_value(rule, groups, alert, seen.get(alert["fingerprint"]), start_s)
+
+
+def _check_value(
     rule: Rolling,
     groups: Mapping[tuple[str, str | None], Group],
     alert: dict[str, Any],
     one: Seen | None,
     start_s: float,
 ) -> Iterator[str]:
-    """
-    Yield what is wrong with what a message of a firing alert says, that was sent in the cycle before.
-
-    Args:
-        alert: As the message has it.
-        one: As the daemon has it.
-    """
     labels, notes = alert["labels"], alert["annotations"]
     if "as_of" not in notes:
         # A storm in Slack.

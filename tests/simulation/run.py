@@ -176,7 +176,7 @@ class Simulation:
                 self._freeze(event)
             case Edit():
                 self.rules.edit(event)
-                self.oracle.note_edit(now_s)
+                self.oracle.note_edit(now_s, event.kind)
             case Ask():
                 self._ask(event)
         if event is not None:
@@ -204,13 +204,14 @@ class Simulation:
         silence = self._silences[number][1] if event.kind == "unsilence" else self._asked
         until = silenced_until(event, self.world.now)
         kind, request = request_of(event, alert, self._asked, silence, until)
-        if ask(self._life.loop, kind, request) is None:
+        wire = ask(self._life.loop, kind, request)
+        if wire is None:
             return
         if event.kind == "silence":
             self._silences.append((alert, self._asked))
         elif event.kind == "unsilence":
             self._silences.pop(number)
-        self.oracle.note_ask(self._true_s, event.kind, alert, until)
+        self.oracle.note_ask(self._true_s, event.kind, alert, until, lambda: wire.answer)
 
     def _check(self) -> None:
         self.trace.polls += 1
