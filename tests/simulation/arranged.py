@@ -52,12 +52,13 @@ def muted_ends(rng: Chance, days: int) -> Iterator[Event]:
     for day in range(days):
         for number in range(2):
             first = day * 24 + rng.choice((1, 5))
-            lasts = rng.choice((7, 9, 15))
+            lasts = rng.choice((7, 9, 15, 19))
             owner = f"gpu-{number:02}"
             yield Run(owner=owner, category="gpu", first=first, last=first + lasts, rate=9 * USD)
             if rng.random() < 0.4:
                 yield Run(owner=owner, category="gpu", first=first + 5, last=first + lasts, rate=20 * USD)
-        for hour in (rng.choice((8, 9)), rng.choice((11, 13))):
+        # Some end within the hour after a poll.
+        for hour in (rng.choice((6, 8, 9)), rng.choice((6, 11, 13))):
             yield Ask(at_s=day * DAY_S + hour * HOUR_S + 1800, kind="silence", number=rng.randrange(50))
         if rng.random() < 0.3:
             yield Ask(at_s=day * DAY_S + 15 * HOUR_S, kind="unsilence", number=rng.randrange(50))

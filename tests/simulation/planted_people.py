@@ -14,7 +14,8 @@ PEOPLE = (
         "forget who acknowledged at a restart",
         "store.alerts",
         'return self._read("ORDER BY fingerprint")',
-        'return tuple(replace(one, acknowledged_by=None) for one in self._read("ORDER BY fingerprint"))',
+        'from dataclasses import replace\n\n        known = self._read("ORDER BY fingerprint")\n'
+        "        return tuple(replace(one, acknowledged_by=None, acknowledged_at=None) for one in known)",
         "an acknowledgement survives a restart (D1)",
     ),
     planted_bug(
@@ -47,9 +48,9 @@ PEOPLE = (
     ),
     planted_bug(
         "count what vouchers pay",
-        "novita.wire",
-        '"pay_usd": "payableDecimal",',
-        '"pay_usd": "amountDecimal",',
+        "novita.amounts",
+        'attrgetter("amount_usd", "voucher_usd", "pay_usd")',
+        'attrgetter("amount_usd", "voucher_usd", "amount_usd")',
         "`metric: pay` is what is left to pay",
     ),
     planted_bug(

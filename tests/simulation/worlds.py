@@ -224,6 +224,8 @@ def _crowd(rng: Chance, days: int) -> Iterator[Event]:
     """People acknowledge, silence, take back and stop, while the process is killed in the middle of what they ask."""
     yield from come_and_go(rng, days, many=2)
     yield Run(owner="gpu-20", category="gpu", first=2, last=days * 24, rate=3 * USD)
+    # A disk that is kept is no run.
+    yield Run(owner="gpu-21", category="gpu", first=2, last=days * 24, rate=3 * USD // 10)
     for day in range(days):
         for _ in range(9):
             at_s = day * DAY_S + rng.randrange(DAY_S)
