@@ -58,7 +58,7 @@ def muted_ends(rng: Chance, days: int) -> Iterator[Event]:
             if rng.random() < 0.4:
                 yield Run(owner=owner, category="gpu", first=first + 5, last=first + lasts, rate=20 * USD)
         # Some end within the hour after a poll.
-        for hour in (rng.choice((6, 8, 9)), rng.choice((6, 11, 13))):
+        for hour in (rng.choice((8, 9, 10, 10)), rng.choice((10, 11, 13, 14))):
             yield Ask(at_s=day * DAY_S + hour * HOUR_S + 1800, kind="silence", number=rng.randrange(50))
         if rng.random() < 0.3:
             yield Ask(at_s=day * DAY_S + 15 * HOUR_S, kind="unsilence", number=rng.randrange(50))

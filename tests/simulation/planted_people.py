@@ -49,8 +49,8 @@ PEOPLE = (
     planted_bug(
         "count what vouchers pay",
         "novita.amounts",
-        'attrgetter("amount_usd", "voucher_usd", "pay_usd")',
-        'attrgetter("amount_usd", "voucher_usd", "amount_usd")',
+        "{row.amount_usd},{row.voucher_usd},{row.pay_usd},",
+        "{row.amount_usd},{row.voucher_usd},{row.amount_usd},",
         "`metric: pay` is what is left to pay",
     ),
     planted_bug(
