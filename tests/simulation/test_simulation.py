@@ -3,13 +3,18 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.mutants.mutant import Mutant
 from tests.simulation import check_seed
+from tests.simulation.oracle_asked import NEVER_S, Asked, People
 from tests.simulation.oracle_bills import Belief, Group
+from tests.simulation.oracle_mutes import Inhibited
+from tests.simulation.oracle_seen import Seen
 from tests.simulation.plan import (
     DAY_S,
     HOUR_S,
@@ -25,7 +30,7 @@ from tests.simulation.planted import FOUND_BY, PLANTED, find, live
 from tests.simulation.run import Outcome, Trace, run_plan
 from tests.simulation.shrink import shortest, shrink
 from tests.simulation.violation import Violation
-from tests.simulation.world import Answer
+from tests.simulation.world import Answer, World
 from tests.simulation.worlds import KINDS, make_plan
 
 FIXED_SEEDS = range(len(KINDS))
@@ -170,6 +175,63 @@ def test_belief_when_money_vanishes_then_waits_for_a_second_answer() -> None:
 
     said = [say(at_h, amount) for at_h, amount in ((1, 60), (5, 50), (9, 20), (10, 20), (14, 20), (18, 0), (22, 0))]
     assert said == [[(0, 1, 60)], [(0, 1, 50)], [(0, 1, 50)], [(0, 1, 50)], [(0, 1, 20)], [(0, 1, 20)], []]
+
+
+_FIRING = Seen(
+    fingerprint="f",
+    rule="gpu-burst",
+    rule_type="rolling_spend",
+    owner="gpu-00",
+    state="firing",
+    severity="warning",
+    value=Fraction(27),
+    expected=None,
+    as_of=4,
+    started_at="2026-01-05T04:00:00+00:00",
+    episode=1,
+    pended_s=0.0,
+    is_window=True,
+    is_complete=True,
+    is_muted=False,
+    muted_by="",
+    acknowledged_by=None,
+    notified_at="2026-01-05T04:00:00+00:00",
+    reason="",
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "later", "found"),
+    [
+        pytest.param("silence", b'{"text": ""}', {}, 1, id="a silence that is forgotten"),
+        pytest.param("silence", b'{"text": ""}', {"muted_by": "silence"}, 0, id="a silence in force"),
+        pytest.param("silence", b'{"error": ""}', {}, 0, id="a silence that was refused"),
+        pytest.param("silence", b'{"text": ""}', {"started_at": "2026-01-05T08:00:00+00:00"}, 0, id="another life"),
+        pytest.param("acknowledge", b'{"text": ""}', {}, 1, id="an acknowledgement that is forgotten"),
+        pytest.param("acknowledge", b'{"text": ""}', {"acknowledged_by": "dana"}, 0, id="an acknowledgement in force"),
+        pytest.param("acknowledge", b'{"text": ""}', {"severity": "critical"}, 0, id="one that a rise has ended"),
+        pytest.param("acknowledge", b"", {}, 0, id="one that died before its answer"),
+    ],
+)
+def test_request_when_granted_then_is_held_against_the_daemon(
+    kind: str, answer: bytes, later: dict[str, Any], found: int
+) -> None:
+    """The daemon's own figures cannot say what it has forgotten."""
+    people = People(World(_plan([])))
+    people.note(Asked(at_s=5 * HOUR_S, kind=kind, alert=_FIRING, until_s=NEVER_S, answer=lambda: answer))
+    seen = {"f": replace(_FIRING, **later)}
+    assert len([*people.check(seen, (), (), done_s=8 * HOUR_S, is_next=True)]) == found
+
+
+def test_alert_when_another_is_critical_then_has_to_be_muted() -> None:
+    """Of the same owner alone, and nobody may be notified of it from then on."""
+    loud = replace(_FIRING, fingerprint="l", rule="gpu-loud", severity="critical")
+    quiet = replace(_FIRING, rule="gpu-muted", muted_by="inhibition")
+    other = replace(quiet, fingerprint="o", owner="gpu-01")
+    oracle = Inhibited()
+    assert [*oracle.check({"l": loud, "f": quiet}, (), is_next=True)] == []
+    assert len([*oracle.check({"l": loud, "f": quiet}, [("pager", 1.0, "f")], is_next=True)]) == 1
+    assert len([*oracle.check({"l": loud, "f": replace(quiet, muted_by=""), "o": other}, (), is_next=True)]) == 2
 
 
 def _plan(events: list[Event]) -> Plan:
