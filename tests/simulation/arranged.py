@@ -49,6 +49,7 @@ def reminders(rng: Chance, days: int) -> Iterator[Event]:
 
 def muted_ends(rng: Chance, days: int) -> Iterator[Event]:
     """What was notified is silenced soon, and ends or rises while it is; some silences end before."""
+    yield Run(owner="gpu-02", category="gpu", first=1, last=days * 24 - 8, rate=9 * USD)
     for day in range(days):
         for number in range(2):
             first = day * 24 + rng.choice((1, 5))
