@@ -106,6 +106,7 @@ FOUND_BY = {
     "forget who acknowledged at a restart": 8,
     "count an hour that costs too little": 8,
     "forget silences at a restart": 12,
+    "end silences an hour early": 12,
     "budgets by UTC": 23,
     "repeat without backoff": 24,
     "inhibit nobody": 25,
