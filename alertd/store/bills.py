@@ -104,6 +104,15 @@ class _MonthlyRow(NamedTuple):
     last_seen_at: int
 
 
+@dataclass(slots=True, kw_only=True)
+class _Held:
+    """What the database is known to have, unless a transaction failed since."""
+
+    failures: int
+    series: int
+    books: dict[tuple[str, str], _BookRow]
+
+
 _BOOK_KEY = ("account", "category")
 _HOUR_KEY = ("account", "category", "hour")
 _ARRIVAL_KEY = ("account", "category", "step", "end_hour")
@@ -121,6 +130,7 @@ class Books:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._held: _Held | None = None
 
     def load_series(self) -> SeriesTable:
         """Return every series by the id that blocks use."""
@@ -207,28 +217,37 @@ class Books:
                 if change.arrivals:
                     self._save_arrivals(change)
 
+    def _stored(self) -> "_Held":
+        """Return what the database has, queried again only after a commit that failed: only this process writes."""
+        if self._held is None or self._held.failures != self._database.failures:
+            sql = f"SELECT COALESCE(MAX(id) + 1, 0) FROM {self.SERIES}"  # noqa: S608 -- a name of our own
+            ((series,),) = self._database.rows(tuple[int], sql)
+            books = {(row.account, row.category): row for row in select(self._database, _BookRow, self.BOOK)}
+            self._held = _Held(failures=self._database.failures, series=series, books=books)
+        return self._held
+
     def _save_series(self, table: SeriesTable) -> None:
-        # Queried each time, so that the series of a failed commit are included in the next one.
-        sql = f"SELECT COALESCE(MAX(id) + 1, 0) FROM {self.SERIES}"  # noqa: S608 -- a name of our own
-        ((saved,),) = self._database.rows(tuple[int], sql)
-        if saved > len(table):
-            raise ValueError(f"the series table has {len(table)} names, the database {saved}")
-        rows = [_SeriesRow(number, *name) for number, name in enumerate(table.names[saved:], saved)]
+        stored = self._stored()
+        if stored.series > len(table):
+            raise ValueError(f"the series table has {len(table)} names, the database {stored.series}")
+        rows = [_SeriesRow(number, *name) for number, name in enumerate(table.names[stored.series :], stored.series)]
         if rows:
             insert_all(self._database, self.SERIES, _SeriesRow, rows)
+            stored.series = len(table)
 
     def _save_books(self, books: Iterable[CategoryBook]) -> None:
-        rows = list(map(_book_row, books))
-        known = frozenset(select(self._database, _BookRow, self.BOOK)) if rows else frozenset()
-        changed = [row for row in rows if row not in known]
+        stored = self._stored()
+        rows = {book.key: _book_row(book) for book in books}
+        changed = {key: row for key, row in rows.items() if stored.books.get(key) != row}
         if changed:
-            upsert_all(self._database, self.BOOK, _BookRow, changed, _BOOK_KEY)
+            upsert_all(self._database, self.BOOK, _BookRow, changed.values(), _BOOK_KEY)
+            stored.books |= changed
 
     def _save_blocks(self, book: CategoryBook, blocks: Mapping[int, HourBlock]) -> None:
         sql = f"DELETE FROM {self.HOUR} WHERE account = ? AND category = ? AND hour = ?"  # noqa: S608
-        for hour, block in blocks.items():
-            if not len(block):
-                self._database.execute(sql, (*book.key, hour))
+        gone = [(*book.key, hour) for hour, block in blocks.items() if not len(block)]
+        if gone:
+            self._database.executemany(sql, gone)
         # Encoded while they are written, so that only a few are held in memory at once.
         rows = (_hour_row(book, hour, block) for hour, block in blocks.items() if len(block))
         upsert_all(self._database, self.HOUR, _HourRow, rows, _HOUR_KEY)
@@ -241,7 +260,7 @@ class Books:
         upsert_all(self._database, self.ARRIVAL, _ArrivalRow, rows, _ARRIVAL_KEY)
         first = min((end for _, end in change.book.arrivals), default=0)
         sql = f"DELETE FROM {self.ARRIVAL} WHERE account = ? AND category = ? AND end_hour < ?"  # noqa: S608
-        self._database.execute(sql, (*change.book.key, first))
+        self._database.write(sql, (*change.book.key, first))
 
     def prune(self, before_hour: int) -> int:
         """

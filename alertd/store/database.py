@@ -47,6 +47,10 @@ class Database(Protocol):
     def dialect(self) -> Dialect:
         """The SQL fragments for this database's migrations."""
 
+    @property
+    def failures(self) -> int:
+        """How many transactions were not committed: what a caller remembers of their writes is not stored."""
+
     def rows(self, shape: type[ShapeT], sql: str, values: Sequence[Value] = ()) -> list[ShapeT]:
         """
         Return every row of a query as *shape*, a NamedTuple or tuple type with one item for each column.
@@ -65,10 +69,10 @@ class Database(Protocol):
 
     def write(self, sql: str, values: Sequence[Value] = ()) -> None:
         """
-        Run one statement that writes exactly one row or fails; for a server far away this is the quickest way to.
+        Run a statement whose count of rows is not needed; for a server far away this is the quickest way.
 
         Raises:
-            StoreError: As `execute`.
+            StoreError: As `execute`, at the latest when the surrounding transaction ends.
         """
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
@@ -76,7 +80,7 @@ class Database(Protocol):
         Run one statement for each row of values.
 
         Raises:
-            StoreError: As `execute`.
+            StoreError: As `write`.
         """
 
     def transaction(self) -> AbstractContextManager[None]:

@@ -8,16 +8,13 @@ transaction, so that it works behind a pooler which gives each transaction anoth
 import contextlib
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 import msgspec
 import psycopg
 from psycopg import RawCursor
-from psycopg.abc import Buffer
-from psycopg.adapt import Loader
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.pq import Format
 from psycopg.types.string import BytesBinaryDumper
 
 from alertd.clock import monotonic_s
@@ -26,6 +23,7 @@ from alertd.store.database import Database, Dialect, ShapeT, Value
 from alertd.store.lease import CHECK_LEASE, LeaseLost
 from alertd.store.postgres_connection import SHORT_ANSWER_S, PostgresConnection
 from alertd.store.postgres_faults import GOES_ON, explained
+from alertd.store.postgres_values import TextLoader, is_long, numbered, sendable
 from alertd.store.url import PostgresUrl
 
 _DIALECT = Dialect(
@@ -59,39 +57,13 @@ _BEGIN_WRITE = (
     "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
 )
 _NUMBER = "SELECT pg_current_xact_id()::text"
+_MOST_WAITING = 16
+"""Rows that wait to be sent; some may have 120 kB."""
 _COPIED_AT_ONCE = 64
 """Rows fetched at a time; a block of 10,000 cells has 120 kB."""
 _IN_DOUBT_S = 20.0
 """Seconds to query the outcome of a commit with a lost answer; the server ends such a session within 10 s."""
 _AGAIN_S = 0.5
-
-
-class _TextLoader(Loader):
-    """Read text back as `_sendable` wrote it."""
-
-    format = Format.BINARY
-
-    def load(self, data: Buffer) -> str:
-        text = bytes(data).decode()
-        return text.replace("\x010", "\0").replace("\x011", "\x01") if "\x01" in text else text
-
-
-def _sendable(value: Value) -> Value:
-    """
-    Encode text for PostgreSQL, which cannot store U+0000, although owners' names may contain it.
-
-    U+0000 becomes U+0001 "0", and U+0001 becomes U+0001 "1": texts stay distinct and keep their order.
-    """
-    if isinstance(value, str) and ("\0" in value or "\x01" in value):
-        return value.replace("\x01", "\x011").replace("\0", "\x010")
-    return value
-
-
-@lru_cache(maxsize=512)
-def _numbered(sql: str) -> bytes:
-    """Return a statement with PostgreSQL's placeholders: `$1`, `$2` instead of each `?`."""
-    first, *rest = sql.split("?")
-    return (first + "".join(f"${number}{text}" for number, text in enumerate(rest, 1))).encode()
 
 
 class PostgresDatabase:
@@ -110,7 +82,10 @@ class PostgresDatabase:
         self._epoch = epoch
         self._connection: PostgresConnection | None = None
         self._is_closed = False
-        self._is_inside = False
+        self._is_inside = self._is_writing = False
+        self._failures = 0
+        self._waiting: list[tuple[str, list[Value]]] = []
+        """What is sent with the next statement whose answer is needed, or with the commit."""
         self._session()
 
     # --- the connection --------------------------------------------------------------------------------------------
@@ -141,7 +116,7 @@ class PostgresDatabase:
                 prepare_threshold=None,
                 cursor_factory=RawCursor,
             )
-        connection.adapters.register_loader("text", _TextLoader)
+        connection.adapters.register_loader("text", TextLoader)
         connection.adapters.register_dumper(bytes, BytesBinaryDumper)
         return connection
 
@@ -155,6 +130,11 @@ class PostgresDatabase:
         """PostgreSQL's dialect."""
         return _DIALECT
 
+    @property
+    def failures(self) -> int:
+        """See `Database.failures`."""
+        return self._failures
+
     def close(self) -> None:
         """See `Database.close`."""
         self._is_closed = True
@@ -165,8 +145,10 @@ class PostgresDatabase:
 
     def rows(self, shape: type[ShapeT], sql: str, values: Sequence[Value] = ()) -> list[ShapeT]:
         """See `Database.rows`."""
-        with self.snapshot(), self._explained(), self._session().cursor(binary=True) as cursor:
-            found = cursor.execute(_numbered(sql), [_sendable(value) for value in values]).fetchall()
+        with self.snapshot(), self._explained():
+            self._send()
+            with self._session().cursor(binary=True) as cursor:
+                found = cursor.execute(numbered(sql), [sendable(value) for value in values]).fetchall()
         try:
             return msgspec.convert(found, list[shape])  # type: ignore[valid-type] # a type known only at run time
         except msgspec.ValidationError as error:
@@ -175,21 +157,42 @@ class PostgresDatabase:
     def execute(self, sql: str, values: Sequence[Value] = ()) -> int:
         """See `Database.execute`."""
         with self.transaction(), self._explained():
-            return self._session().execute(_numbered(sql), [_sendable(value) for value in values]).rowcount
+            self._send()
+            return self._session().execute(numbered(sql), [sendable(value) for value in values]).rowcount
 
     def write(self, sql: str, values: Sequence[Value] = ()) -> None:
         """See `Database.write`."""
-        if self._is_inside or not psycopg.Pipeline.is_supported():
-            self.execute(sql, values)
-            return
-        with self._writing() as number:
-            self._commit(number, (_numbered(sql), [_sendable(value) for value in values]))
+        self.executemany(sql, [values])
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
-        """See `Database.executemany`."""
-        with self.transaction(), self._explained(), self._session().cursor() as cursor:
-            # Sent one after another without waiting for answers in between.
-            cursor.executemany(_numbered(sql), ([_sendable(value) for value in row] for row in rows))
+        """See `Database.executemany`; a few rows wait to be sent with what follows, which saves a round trip."""
+        with self.transaction(), self._explained():
+            # Nothing waits on a connection that was cut.
+            session, rest = self._session(), ([sendable(value) for value in row] for row in rows)
+            self._waiting += [(sql, row) for row in islice(rest, _MOST_WAITING - len(self._waiting))]
+            if len(self._waiting) == _MOST_WAITING:
+                self._send()
+                with session.cursor() as cursor:
+                    # Sent one after another without waiting for answers in between.
+                    cursor.executemany(numbered(sql), rest)
+
+    def _send(self, *, last: str = "") -> str:
+        """Run the statements that wait and a last one, without waiting in between; return the status of the last."""
+        waiting, self._waiting = self._waiting, []
+        if last:
+            waiting.append((last, []))
+        if not waiting:
+            return ""
+        session = self._session()
+        if psycopg.Pipeline.is_supported() and any(is_long(value) for _, values in waiting for value in values):
+            with session.pipeline():
+                answers = [session.execute(numbered(sql), values) for sql, values in waiting]
+            return answers[-1].statusmessage or ""
+        # One message, which wakes the server once; values stand in it, as only such statements fit together into one.
+        quoting = psycopg.ClientCursor(session)
+        return session.run_all(
+            "; ".join(quoting.mogrify(sql.replace("%", "%%").replace("?", "%s"), values) for sql, values in waiting)
+        )
 
     # --- transactions ----------------------------------------------------------------------------------------------
 
@@ -202,6 +205,8 @@ class PostgresDatabase:
             LeaseLost: Another process holds the lease; nothing is written.
         """
         if self._is_inside:
+            if not self._is_writing:
+                raise StoreError(f"{self.place}: inside a read-only transaction: it cannot be written")
             yield
             return
         with self._writing() as number:
@@ -217,6 +222,7 @@ class PostgresDatabase:
         with self._bracket(f"{_BEGIN_WRITE}; {check}") as said:
             if said is None:
                 raise LeaseLost(self.place)
+            self._is_writing = True
             yield str(said[0])
 
     @contextlib.contextmanager
@@ -238,10 +244,12 @@ class PostgresDatabase:
         try:
             yield said
         except BaseException:
+            self._failures += 1
             self._roll_back(connection)
             raise
         finally:
-            self._is_inside = False
+            self._is_inside = self._is_writing = False
+            self._waiting.clear()
 
     def _begin(self, begin: str) -> tuple[PostgresConnection, tuple[Value, ...] | None]:
         connection = self._session()
@@ -263,18 +271,12 @@ class PostgresDatabase:
         with contextlib.suppress(psycopg.Error), connection.answering_within(SHORT_ANSWER_S):
             connection.execute("ROLLBACK")
 
-    def _commit(self, number: str, last: tuple[bytes, Sequence[Value]] | None = None) -> None:
-        """Commit, together with a pending statement whose row count is not needed, in one round trip."""
+    def _commit(self, number: str) -> None:
+        """Commit, in one round trip with the statements that wait."""
         connection = self._session()
         try:
             with self._explained():
-                if last is None:
-                    committed = connection.execute("COMMIT")
-                else:
-                    with connection.pipeline():
-                        connection.execute(*last)
-                        committed = connection.execute("COMMIT")
-                said = committed.statusmessage
+                said = self._send(last="COMMIT")
         except StoreError:
             # After a cut during the commit, its outcome is unknown.
             if not connection.closed or not self._has_committed(number):

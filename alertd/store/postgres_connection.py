@@ -44,10 +44,18 @@ class PostgresConnection(psycopg.Connection[tuple[Value, ...]]):
     def ask_all(self, statements: str) -> tuple[Value, ...] | None:
         """Run quick statements in one message; return the first row of the last result, if any."""
         with self.answering_within(SHORT_ANSWER_S):
-            cursor = self.execute(statements.encode())
-            while cursor.nextset():
-                pass
+            cursor = self._run(statements)
         return cursor.fetchone() if cursor.description else None
+
+    def run_all(self, statements: str) -> str:
+        """Run statements in one message; return the status of the last."""
+        return self._run(statements).statusmessage or ""
+
+    def _run(self, statements: str) -> psycopg.Cursor[tuple[Value, ...]]:
+        cursor = self.execute(statements.encode())
+        while cursor.nextset():
+            pass
+        return cursor
 
     @contextlib.contextmanager
     def answering_within(self, seconds: float) -> Iterator[None]:

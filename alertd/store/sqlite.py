@@ -51,6 +51,7 @@ class SqliteDatabase:
         self._path = path
         self._stands_for = path
         self._identity = None if path is None else _identity(path)
+        self._failures = 0
 
     @classmethod
     def open(cls, path: Path) -> "SqliteDatabase":
@@ -132,6 +133,11 @@ class SqliteDatabase:
         """SQLite's dialect."""
         return _DIALECT
 
+    @property
+    def failures(self) -> int:
+        """See `Database.failures`."""
+        return self._failures
+
     def rows(self, shape: type[ShapeT], sql: str, values: Sequence[Value] = ()) -> list[ShapeT]:
         """See `Database.rows`."""
         with _explained(self.place):
@@ -181,6 +187,7 @@ class SqliteDatabase:
             yield
             self.execute("COMMIT")
         except BaseException:
+            self._failures += 1
             # A full disk or a failed write has already caused a rollback. https://sqlite.org/lang_transaction.html
             if self._connection.in_transaction:
                 self.execute("ROLLBACK")

@@ -17,6 +17,8 @@ from aiohttp import web
 CATEGORIES = ("gpu", "llm", "serverless", "gen_api", "bare_metal")
 HOUR = 3600
 _ACCOUNT = b"@@"
+_PART_BYTES = 256 * 1024
+"""Bytes sent at a time: a part for each hour would cost the client more than the rows do."""
 _ROW = (
     '{{"userId":"u-1","startTime":"{start}","endTime":"{end}","billingMethod":"1","productName":"H100 SXM 80GB",'
     '"category":"Compute","ownerID":"{owner}","billNum0":"1","basePrice0":"25000","amount":"{whole}",'
@@ -67,12 +69,13 @@ class Api:
         number = CATEGORIES.index(query["productCategory"]) if query["productCategory"] in CATEGORIES else None
         answer = web.StreamResponse(headers={"Content-Type": "application/json"})
         await answer.prepare(request)
-        await answer.write(b'{"bills":[')
-        separator = b""
+        part, name = bytearray(b'{"bills":['), account.encode()
         for hour in range(first, last + 1) if number is not None else ():
-            await answer.write(separator + self._hour(number or 0, hour).replace(_ACCOUNT, account.encode()))
-            separator = b","
-        await answer.write(b"]}")
+            part += self._hour(number or 0, hour).replace(_ACCOUNT, name) + (b"," if hour < last else b"")
+            if len(part) > _PART_BYTES:
+                await answer.write(part)
+                part = bytearray()
+        await answer.write(part + b"]}")
         return answer
 
     def _hour(self, category: int, hour: int) -> bytes:

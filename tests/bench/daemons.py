@@ -1,7 +1,6 @@
 """The daemon itself, as `alertd run` starts it: what it holds while idle, and what a poll of many accounts takes."""
 
 import os
-import statistics
 import tempfile
 import time
 from collections.abc import Iterator
@@ -118,6 +117,7 @@ def large() -> Iterator[Row]:
 
 ACCOUNTS, OWNERS = 300, 200
 POLL_S = 600
+"""A poll of the usual interval. Here it is 10 s, so that each one reads all hours that there are: more than usual."""
 _WATCHED = """  - {name: owners, type: rolling_spend, group_by: [owner], window: 24h, thresholds: {warning: 100000}}
   - {name: accounts, type: rolling_spend, group_by: [account], window: 6h, thresholds: {warning: 1000000}}"""
 
@@ -138,14 +138,15 @@ def _polls(what: str, odd: dict[int, str]) -> Row:
         with alertd.running() as child:
             wait_for(lambda: alertd.cycles() >= 1, why="the first read", patience_s=1500)
             began = cpu_s(child.pid)
-            wait_for(lambda: alertd.cycles() >= 1 + POLLS, why="polls", patience_s=1500)
-            used = (cpu_s(child.pid) - began) / POLLS
-        read_s = [float(event["read_s"]) for event in alertd.events("cycle done")[1:]]
+            # One poll: the first read has opened every connection and loaded every module.
+            wait_for(lambda: alertd.cycles() >= 2, why="a poll", patience_s=1500)
+            used = cpu_s(child.pid) - began
+        read_s = [float(event["read_ms"]) / 1000 for event in alertd.events("cycle done")[1:]]
     return Row(
         name=f"poll of {ACCOUNTS} accounts{what}",
         what=f"{OWNERS} owners each, 50 ms an answer, CPU of a poll",
         floor_ms=0,
         alertd_ms=used * 1000,
         target=f"{POLL_S // 4},000 ms (25 % of a core every 10 minutes), 60 s",
-        size=f"read in {statistics.median(read_s):.0f} s",
+        size=f"read in {read_s[0]:.0f} s",
     )
