@@ -21,7 +21,7 @@ from alertd.core.rules.budget import BudgetRule
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.first_spend import FirstSpend
 from alertd.core.rules.spike import Spike
-from tests.core.builders import DAY, HOUR, NOW, RUNNING, WARNING, Desk, desk_with, rolling, row, usd
+from tests.core.builders import DAY, HOUR, NOW, RUNNING, WARNING, Desk, desk_with, firing, rolling, row, usd
 
 OWNER = rolling("20", None, category=Patterns(("gpu",)))
 TEAM = replace(OWNER, group_by=("team",))
@@ -125,3 +125,18 @@ def test_budget_when_its_period_turns_then_the_end_speaks_of_the_period_that_is_
     assert ended.reason == "new month"
     assert said(ended, rule)[0] == ("Budget month: $95.00 of $100.00 (95 %) at the end of the month (new month)")
     assert str(ended.value) == "0.95"
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "headline"),
+    [
+        pytest.param(AlertState.RESOLVED, "rule removed", "x spent $5 (rule removed)", id="over, and not by the bills"),
+        pytest.param(AlertState.RESOLVED, "", "x spent $5", id="over by the bills"),
+        pytest.param(AlertState.FIRING, "thresholds changed by edit", "x spent $5", id="on, with another severity"),
+    ],
+)
+def test_headline_when_an_alert_has_a_reason_then_said_at_its_end_alone(
+    state: AlertState, reason: str, headline: str
+) -> None:
+    """An edit that raised it is no end of it."""
+    assert replace(firing(), state=state, reason=reason).ended("x spent $5") == headline
