@@ -175,6 +175,7 @@ async def test_reload_when_asked_for_then_done_once_for_each_time_it_is_asked(tm
     class Noted(RulesReloader):
         async def reread(self) -> None:
             done["reread"] += 1
+            await asyncio.sleep(0)
 
     settings = Settings.model_construct(rules=path, novita_api_key=SecretStr("key"))
     rules = load_rules(path)
