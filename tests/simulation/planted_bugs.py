@@ -68,7 +68,7 @@ OWN = (
     ),
     planted_bug(
         "fold a fresh alert away",
-        "core.messages.folding",
+        "core.messages.dispatch",
         "        if old.fingerprints == entry.fingerprints:\n",
         "        if True:\n",
         "what is folded is in the message that takes it over",
@@ -104,8 +104,9 @@ OWN = (
     planted_bug(
         "keep the alerts of a removed rule",
         "core.alerts.lifecycle",
-        "if reason := _orphaned(alert, rules.get(alert.rule), accounts):",
-        "if (reason := _orphaned(alert, rules.get(alert.rule), accounts)) not in {'', 'rule removed'}:",
+        "        if reason:\n            moves.append(Move(before=alert, after=end(alert, reason=reason",
+        "        if reason not in {'', 'rule removed'}:\n"
+        "            moves.append(Move(before=alert, after=end(alert, reason=reason",
         "what nothing judges any more ends",
     ),
     planted_bug(

@@ -131,7 +131,7 @@ FURTHER = (
     planted_bug(
         "end while bills are awaited",
         "daemon.cycle",
-        "if move.is_rise or not only_rises]",
+        "if not only_rises or move.is_rise]",
         "if True]",
         "an end comes only from complete data (D5)",
     ),
