@@ -47,6 +47,8 @@ rules:
   - {name: idle, type: idle_gpu, below: 10%, window: 30m}
 """
 """A rule for each kind of what is read."""
+NOT_STORED = {"is_fresh", "edges", "keys", "table", "calm", "dated", "_opened"}
+"""What is worked out from what is stored, or compared by its parts."""
 STEPS = 26
 CALLS = 24
 """More than one poll asks of the store."""
@@ -177,7 +179,7 @@ class Life:
         """Note every part of the memory that is not as it is stored."""
         await self.app.cycle.held()
         state, stored = self.app.cycle.state, await self.app.gateway.load()
-        for name in (one.name for one in fields(DaemonState) if one.name not in {"is_fresh", "edges", "keys", "table"}):
+        for name in (one.name for one in fields(DaemonState) if one.name not in NOT_STORED):
             if getattr(state, name) != getattr(stored, name):
                 self.found.append(f"{when}: {name}")
         assert state.keys is not None

@@ -14,7 +14,7 @@ from alertd.daemon.timekeeper import Verdict
 from alertd.errors import ApiUnavailable
 from tests.daemon.test_memory_and_store import Life, World, living
 
-NOT_READ = {"is_fresh", "keys", "table", "edges", "alerts", "silences", "marks"}
+NOT_READ = {"is_fresh", "calm", "dated", "_opened", "keys", "table", "edges", "alerts", "silences", "marks"}
 """What is not read from the API, and what is compared by its parts."""
 
 

@@ -180,8 +180,8 @@ _DECISIONS = (
     planted_bug(
         "call what quiet hours hold late",
         "core.messages.holding",
-        "        if is_held(entry, now):\n            places |= own\n",
-        "        if False:\n            places |= own\n",
+        "        if is_held(entry, now):\n            places.update(",
+        "        if False:\n            places.update(",
         "what is held is not overdue in metrics, health or exit codes",
     ),
 )
