@@ -357,7 +357,7 @@ class Oracle:
                 self._violate(self._world.now_s, "alerts", text)
         rules = {rule.name: rule for rule in self._rules.rolling}
         sent = [alert for one, alert in self._inboxes.firing if one.at_s >= done_s - UNSURE_S]
-        for text in check_values(rules, groups, sent, now, self._world.start_s):
+        for text in check_values(rules, groups, sent, now, self._world):
             self._violate(self._world.now_s, "messages", text)
         said = [(one.receiver, one.at_s, alert["fingerprint"]) for one, alert in self._inboxes.firing]
         for text in self._people.check(now, said, self._deaths, done_s=done_s, is_next=self._is_next):

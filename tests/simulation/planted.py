@@ -113,8 +113,8 @@ FOUND_BY = {
     "inhibit other owners": 25,
     "count what vouchers pay": 26,
     "a week from Sunday": 91,
-    "acknowledge without a word": 38,
-    "never read older hours again": 41,
+    "acknowledge without a word": 65,
+    "never read older hours again": 68,
 }
 """A seed of three days that finds each of these: so many seeds from 0 on, and one, are enough."""
 PLANTED: dict[str, Mutant] = {
