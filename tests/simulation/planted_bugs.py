@@ -82,9 +82,9 @@ OWN = (
     ),
     planted_bug(
         "notify in quiet hours",
-        "core.messages.dispatch",
-        "if held_until is not None and not entry.message.reason.is_edit:",
-        "if held_until is not None and held_until < self.now and not entry.message.reason.is_edit:",
+        "core.alerts.audience",
+        "if severity >= Severity.CRITICAL:",
+        "if severity >= Severity.WARNING:",
         "quiet hours hold what is not critical",
     ),
     planted_bug(
