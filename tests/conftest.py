@@ -42,9 +42,8 @@ gc.disable()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop() -> None:
-    """Enable garbage collection, only for objects created from here on, and less often than small programs need."""
+    """Enable garbage collection, only for objects created from here on."""
     gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
     gc.enable()
 
 
