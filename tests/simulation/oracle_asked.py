@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from tests.simulation.oracle_seen import RANKS, Seen
 from tests.simulation.world import World
@@ -19,7 +20,7 @@ class Asked:
     at_s: float
     kind: str
     alert: Seen
-    """As it was last seen."""
+    """As it was last seen, before the request or, where that acknowledged it, since."""
     until_s: float
     """When it ends by itself."""
     answer: Callable[[], bytes]
@@ -81,13 +82,17 @@ class People:
             one, who = seen.get(asked.alert.fingerprint), f"{asked.alert.rule} of {asked.alert.owner or 'all'}"
             if asked.kind == "stop":
                 yield from self._check_stop(asked, deaths, done_s)
-            elif one is not None and asked.kind == "acknowledge" and one.acknowledged_by is None:
-                yield f"{who} was acknowledged, and is not any more"
+            elif one is not None and asked.kind == "acknowledge":
+                if one.acknowledged_by is None:
+                    yield f"{who} was acknowledged, and is not any more"
+                # A severity that it fell from and reaches again is news again, and ends what was asked for.
+                asked.alert = one
             elif one is not None and asked.kind == "silence":
                 if one.muted_by != "silence":
                     yield f"{who} was silenced, and is not any more"
                 for receiver, at_s, fingerprint in notified:
-                    if fingerprint == one.fingerprint and at_s > asked.at_s + SURE_AFTER_S:
+                    is_late = at_s > asked.at_s + SURE_AFTER_S
+                    if fingerprint == one.fingerprint and is_late and not self._is_in_doubt(one, deaths, at_s):
                         yield f"{receiver} was notified of {who}, which was silenced"
 
     def _lasts(self, asked: Asked, seen: Mapping[str, Seen], done_s: float, *, is_next: bool) -> bool:
@@ -101,6 +106,11 @@ class People:
                     return False
                 return is_next or one.notified_at == asked.alert.notified_at
         return asked.is_of(one) and done_s < asked.until_s - ENDS_WITHIN_S
+
+    def _is_in_doubt(self, one: Seen, deaths: Sequence[float], at_s: float) -> bool:
+        """Return whether a copy may have left before: what was on its way as the process died is sent to its end."""
+        due_s = datetime.fromisoformat(one.notified_at).timestamp() - self.world.start_s
+        return any(due_s <= died_s <= at_s for died_s in deaths)
 
     def _check_stop(self, asked: Asked, deaths: Sequence[float], done_s: float) -> Iterator[str]:
         is_disturbed = any(-1 <= at_s - asked.at_s < CALLED_WITHIN_S for at_s in deaths)

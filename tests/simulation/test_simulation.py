@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -221,6 +222,27 @@ def test_request_when_granted_then_is_held_against_the_daemon(
     people.note(Asked(at_s=5 * HOUR_S, kind=kind, alert=_FIRING, until_s=NEVER_S, answer=lambda: answer))
     seen = {"f": replace(_FIRING, **later)}
     assert len([*people.check(seen, (), (), done_s=8 * HOUR_S, is_next=True)]) == found
+
+
+def test_acknowledgement_when_the_severity_fell_and_rises_again_then_has_ended() -> None:
+    """The request is compared with what the alert has become, not with what it was."""
+    people = People(World(_plan([])))
+    people.note(Asked(at_s=0, kind="acknowledge", alert=_FIRING, until_s=NEVER_S, answer=lambda: b'{"text": ""}'))
+    fallen = replace(_FIRING, severity="info", acknowledged_by="dana")
+    assert [*people.check({"f": fallen}, (), (), done_s=4 * HOUR_S, is_next=True)] == []
+    assert [*people.check({"f": _FIRING}, (), (), done_s=8 * HOUR_S, is_next=True)] == []
+
+
+@pytest.mark.parametrize(("died_h", "found"), [(3, 1), (5, 0)])
+def test_notification_when_silenced_then_is_only_sent_if_a_copy_may_have_left(died_h: int, found: int) -> None:
+    """Due in hour 4: what was on its way as the process died is sent to its end."""
+    world = World(_plan([]))
+    people = People(world)
+    due = datetime.fromtimestamp(world.start_s + 4 * HOUR_S, UTC).isoformat()
+    silenced = replace(_FIRING, notified_at=due, muted_by="silence")
+    people.note(Asked(at_s=6 * HOUR_S, kind="silence", alert=silenced, until_s=NEVER_S, answer=lambda: b'{"text": ""}'))
+    said = [("night", 7.0 * HOUR_S, "f")]
+    assert len([*people.check({"f": silenced}, said, [died_h * HOUR_S], done_s=8 * HOUR_S, is_next=True)]) == found
 
 
 def test_alert_when_another_is_critical_then_has_to_be_muted() -> None:
