@@ -30,7 +30,7 @@ class _TextOnly(io.TextIOWrapper):
     """A stream that escapes control characters, and those that change the direction of text."""
 
     @property
-    def encoding(self) -> str:  # type: ignore[override] # read-only here
+    def encoding(self) -> str:  # type: ignore[override] # typeshed has an attribute; nobody sets it
         """The encoding; for ASCII, under another name, since click bypasses ASCII streams."""
         found = super().encoding
         return "ascii, with escapes" if codecs.lookup(found).name == "ascii" else found

@@ -19,7 +19,7 @@ GRACE = 0.1
 """The fraction of an interval by which a trigger may be late before the supervisor proceeds without it."""
 
 
-class Interval(IntervalTrigger):  # type: ignore[misc]  # APScheduler has no types
+class Interval(IntervalTrigger):  # type: ignore[misc] # APScheduler has no types
     """An interval that restarts from now if whole turns were missed, instead of stepping through each of them."""
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:

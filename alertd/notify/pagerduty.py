@@ -133,7 +133,7 @@ def _trigger(message: Message, facts: AlertFacts, *, is_plain: bool) -> _Event:
     }
     if is_plain:
         return event
-    event["payload"] |= {  # type: ignore[operator] # made above
+    event["payload"] |= {  # type: ignore[operator] # a dictionary, made above
         "custom_details": {name: truncate(one_line(text), _DETAIL_LIMIT) for name, text in details.items() if text}
     }
     links = [{"href": link.url, "text": link.text} for link in message.links] if len(message.alerts) == 1 else []

@@ -52,7 +52,7 @@ class Arrivals:
             return NotImplemented
         return np.array_equal(self.series, other.series) and np.array_equal(self.delay, other.delay)
 
-    __hash__ = None  # type: ignore[assignment] # arrays have none
+    __hash__ = None  # type: ignore[assignment] # it holds arrays, which have no hash
 
     def joined(self, other: "Arrivals") -> "Arrivals":
         """Return the rows of *self* and *other* combined."""

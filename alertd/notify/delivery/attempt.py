@@ -52,7 +52,7 @@ async def answered(
             raise
         get_logger().exception("notifier failed", **facts)
         return otherwise(f"{type(error).__name__} in the notifier")
-    if not isinstance(found, kinds):  # type: ignore[arg-type] # a union of classes
+    if not isinstance(found, kinds):  # type: ignore[arg-type] # a union of classes, which Python takes
         get_logger().error("notifier returned no outcome", returned=type(found).__name__, **facts)
         return otherwise(f"the notifier returned {type(found).__name__}, which is not an outcome")
     return found

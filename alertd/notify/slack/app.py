@@ -143,7 +143,7 @@ class SlackApp:
         client.socket_mode_request_listeners.append(self._on_request)
         try:
             async with asyncio.timeout(_CONNECT_S):
-                await client.connect()  # type: ignore[no-untyped-call] # slack-sdk's
+                await client.connect()  # type: ignore[no-untyped-call] # slack-sdk leaves it untyped
             self._log.info("slack connected")
             loop = asyncio.get_running_loop()
             seen_s = loop.time()
@@ -154,7 +154,7 @@ class SlackApp:
             self._log.warning("slack connection lost")
         finally:
             with suppress(Exception):
-                await client.close()  # type: ignore[no-untyped-call] # slack-sdk's
+                await client.close()  # type: ignore[no-untyped-call] # slack-sdk leaves it untyped
 
     async def _on_request(self, client: "AsyncBaseSocketModeClient", request: "SocketModeRequest") -> None:
         """Confirm at once, as Slack wants within three seconds, then do what is asked."""

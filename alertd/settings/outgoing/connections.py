@@ -246,6 +246,7 @@ class Outgoing:
         import httpcore  # noqa: PLC0415 -- most commands connect to nobody
         import httpx  # noqa: PLC0415
 
+        # httpx has no option for it: this is set on httpcore's class, and so for every connection of the process.
         httpcore.AsyncHTTP11Connection.READ_NUM_BYTES = _READ_BYTES
         proxy = None if transport is not None else self.proxy_for(url)
         proxy_tls = self.tls if proxy is not None and proxy.is_encrypted else None
