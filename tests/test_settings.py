@@ -406,6 +406,7 @@ def test_settings_when_checked_then_are_those_that_the_daemon_reads(monkeypatch:
         ("ALERTD_POLL_INTERVALL", "did you mean ALERTD_POLL_INTERVAL?"),
         ("alertd_smtp_hots", "did you mean alertd_smtp_host?"),
         ("ALERTD_QQQ", "`alertd help settings` lists all"),
+        ("ALERTD_STORE", "`alertd help settings` lists all"),
     ],
 )
 def test_variable_when_no_setting_has_that_name_then_a_warning(

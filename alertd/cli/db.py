@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from alertd.cli.common import duration, now_of, prepare_to_ask, read_store
+from alertd.cli.groups import CommandGroup
 
 
-@click.group("db", epilog="\b\nExample:\n  alertd db check\n")
+@click.group("db", cls=CommandGroup, epilog="\b\nExample:\n  alertd db check\n")
 def command() -> None:
     """Check, back up or prune the store."""
 

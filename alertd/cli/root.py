@@ -9,8 +9,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from alertd import __version__
+from alertd.cli.groups import CommandGroup
 from alertd.cli.terminal import OutputFailed, protect_terminal
-from alertd.core.nearest import nearest
 from alertd.errors import AlertdError
 
 COMMANDS = {
@@ -42,7 +42,7 @@ COMMANDS = {
 """Name and short help of each command; the module is named alike, with underscores."""
 
 
-class _Commands(click.Group):
+class _Commands(CommandGroup):
     """The commands by name; a command's module is imported when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
@@ -59,16 +59,6 @@ class _Commands(click.Group):
         """Complete a command's name without importing every command."""
         found = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
         return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0]
-        if name not in COMMANDS and not name.startswith("-"):
-            near = nearest(name, COMMANDS)
-            hint = f' Did you mean "{near}"?' if near else " `alertd --help` lists all."
-            ctx.fail(f'There is no command "{name}".{hint}')
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):

@@ -8,6 +8,7 @@ import click
 
 from alertd.cli.asking import reading, submit, this_person
 from alertd.cli.common import now_of, prepare_to_ask, print_json, read_store, stored_now
+from alertd.cli.groups import CommandGroup
 from alertd.cli.tables import table
 from alertd.core.times import iso_instant_or_none
 
@@ -24,7 +25,7 @@ Examples:
 """
 
 
-@click.group("silence", epilog="\b\nExample:\n  alertd silence list\n")
+@click.group("silence", cls=CommandGroup, epilog="\b\nExample:\n  alertd silence list\n")
 def command() -> None:
     """Withhold notifications for a while; alerts still firing when the silence ends are notified then."""
 

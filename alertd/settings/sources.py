@@ -32,7 +32,6 @@ SECRETS = frozenset(
 """The settings that are secrets."""
 _USUAL_SECRETS = "/run/secrets"
 _OTHERS_READ, _OTHERS_WRITE = 0o004, 0o002
-_NEAR = 0.7
 # Variables that Kubernetes sets in every pod for a service named alertd.
 _OF_KUBERNETES = re.compile(r"ALERTD_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
 
@@ -99,11 +98,12 @@ def _at(place: str) -> str:
 
 
 def _remedy(variable: str, known: frozenset[str]) -> str:
-    names = [f"{PREFIX}{name.upper()}" for name in sorted(known)]
-    near = nearest(variable, names, cutoff=_NEAR)
+    # The prefix, which all have, would make anything similar.
+    near = nearest(variable[len(PREFIX) :], sorted(known))
     if near is None:
         return "; `alertd help settings` lists all"
-    return f"; did you mean {near if variable.isupper() else near.lower()}?"
+    meant = f"{PREFIX}{near}"
+    return f"; did you mean {meant.upper() if variable.isupper() else meant.lower()}?"
 
 
 def _read_dotenv(found: Sources) -> Iterator[tuple[str, Given]]:

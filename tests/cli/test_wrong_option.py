@@ -39,3 +39,23 @@ def test_unknown_option_when_no_setting_is_meant_then_none_is_named(
     assert run(line.split()) == 2
 
     assert "ALERTD_" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "remedy"),
+    [
+        pytest.param("statsu", 'Did you mean "status"?', id="a typing error"),
+        pytest.param("rainbow", "`alertd --help` lists all", id="nothing like it"),
+        pytest.param("silence lst", 'Did you mean "list"?', id="a typing error within a command"),
+        pytest.param("silence gpu-*", "`alertd silence --help` lists all", id="what belongs behind add"),
+        pytest.param("db shrink", "`alertd db --help` lists all", id="nothing like it within a command"),
+    ],
+)
+def test_unknown_command_then_the_remedy_is_named(line: str, remedy: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Commands within a command answer as those of alertd do."""
+    code = run(line.split())
+
+    said = capsys.readouterr().err
+    assert code == 2
+    assert "There is no command" in said
+    assert remedy in said
