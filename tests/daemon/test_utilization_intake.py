@@ -130,3 +130,14 @@ async def test_instance_when_read_again_then_no_failure_is_noted_any_more() -> N
     await world.run(intake, 1)
     assert (world.notes[0], world.notes[-1]) == ("HTTP 404", "")
     assert slot_of(int(NOW.timestamp())) - 1 <= max(world.slots["prod", IDS[0]])
+
+
+async def test_instance_when_it_hangs_as_the_first_then_the_next_cycle_begins_with_another() -> None:
+    """A cycle that is over asks nothing more, and a read that had all of its time has failed."""
+    world = World(answers=200, hanging=IDS[:1])
+    intake = world.intake()
+    await world.run(intake, 1)
+    assert world.cycles[0] == [IDS[0]], "a cycle that was cut off must not go on with the next instance"
+    await world.run(intake, 1, first=1)
+    assert world.cycles[1][0] == IDS[1]
+    assert set(world.read) == set(IDS[1:])

@@ -266,3 +266,22 @@ async def test_server_when_it_says_a_word_now_and_then_then_given_up_as_unknown(
             await ended.wait()
     assert isinstance(outcome, Unknown)
     assert "no complete answer" in outcome.reason
+
+
+async def test_server_when_it_says_the_secrets_in_a_broken_answer_then_they_are_not_repeated() -> None:
+    """A proxy that answers with what it was sent would have the key in every log and on the status page."""
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"canary-token canary-path canary-other\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(echo, "127.0.0.1", 0)
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/canary-path"
+        post = WebhookPost(url, token="canary-token", outgoing=Outgoing(), secrets=("canary-other",))
+        outcome = await post.send(b"{}")
+    assert isinstance(outcome, Unknown)
+    assert "answer was lost: illegal status line" in outcome.reason
+    assert "canary" not in outcome.reason

@@ -66,6 +66,10 @@ def test_prune_when_alerts_are_old_then_those_go_of_which_nothing_is_left_and_th
             alert_of("in a message", episode=9, state=AlertState.RESOLVED, resolved_at=old),
             alert_of("newly ended", episode=9, state=AlertState.RESOLVED, resolved_at=border),
             replace(alert_of("open", episode=9), started_at=old),
+            replace(
+                alert_of("long, newly ended", episode=9, state=AlertState.RESOLVED, resolved_at=border),
+                started_at=old,
+            ),
         ]
     )
     sent = entry_of("sent", fingerprints=("in a message",), state=EntryState.DELIVERED, created_at=old)
@@ -73,7 +77,12 @@ def test_prune_when_alerts_are_old_then_those_go_of_which_nothing_is_left_and_th
     assert store.meta.first_episode == 1
     for _ in range(2):
         store.prune(before_hour=HOUR, before=border)
-        assert {alert.fingerprint for alert in store.alerts.all_alerts()} == {"in a message", "newly ended", "open"}
+        assert {alert.fingerprint for alert in store.alerts.all_alerts()} == {
+            "in a message",
+            "newly ended",
+            "long, newly ended",
+            "open",
+        }
         assert store.meta.first_episode == 8
     store.prune(before_hour=HOUR, before=NOW)
     assert [alert.fingerprint for alert in store.alerts.all_alerts()] == ["open"]

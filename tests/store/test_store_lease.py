@@ -13,6 +13,7 @@ from typing import cast
 
 import pytest
 
+from alertd.clock import utc_now
 from alertd.errors import StoreError
 from alertd.store import lease as lease_module
 from alertd.store.database import Database
@@ -249,3 +250,31 @@ def test_table_when_it_cannot_be_made_then_that_is_a_failure_unless_another_proc
     else:
         with pytest.raises(StoreError, match="duplicate key"):
             make_table(database, "alertd_lease", "(id INTEGER)")
+
+
+def test_holder_when_another_took_the_lease_then_it_is_notified_once(postgres: PostgresServer, url: str) -> None:
+    """The daemon stops at the first notice, and by a second one the event loop that hears it may be gone."""
+    notices, lost = list[int](), threading.Event()
+
+    def note() -> None:
+        notices.append(1)
+        lost.set()
+
+    with closing(Store.open(url, now=NOW, on_lost=note)):
+        seize(postgres, url)
+        assert lost.wait(PATIENCE_S)
+        # The thread has nothing more to do, so it ends while the store is still open.
+        for keeper in [thread for thread in threading.enumerate() if thread.name == "lease"]:
+            keeper.join(2)
+            assert not keeper.is_alive()
+    assert notices == [1]
+
+
+def test_time_when_the_database_has_a_clock_then_it_is_asked(url: str) -> None:
+    """Two hosts that disagree on the time take the database's, in UTC and in the present."""
+    with closing(Store.open(url, now=NOW)) as store:
+        before = utc_now()
+        found = store.database_now()
+        after = utc_now()
+        assert found is not None
+        assert before <= found <= after

@@ -504,7 +504,9 @@ def test_alert_page_when_something_was_stopped_then_it_may_be_started_again_for_
     undo = alert_page(found).undo
     assert undo is not None
     assert (undo.verb, undo.name, undo.request) == (Verb.START, "trainer-a", "r-1")
-    late = a_stop(finished_at=NOW - HOUR - MINUTE)
+    just = a_stop(finished_at=NOW - HOUR)
+    assert alert_page(replace(found, acting=Acting(requests=(just,)))).undo is not None
+    late = a_stop(finished_at=NOW - HOUR - timedelta(microseconds=1))
     assert alert_page(replace(found, acting=Acting(requests=(late,)))).undo is None
     inhibited = Muted(kind=MuteKind.INHIBITION, id=f"{2:016x}", by="other")
     assert alert_page(a_file(muted=inhibited)).silence_id == ""

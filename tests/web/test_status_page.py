@@ -107,6 +107,11 @@ async def test_spend_when_a_month_is_chosen_then_its_days_and_the_same_as_csv(ho
     assert status == 200
     found = list(csv.DictReader(io.StringIO(text)))
     assert {row["day"] for row in found} == {f"2026-01-{int(day):02}" for day, _ in rows}
+    async with home.session.get(f"{home.url}/spend.csv?month=2026-01&by=owner") as answer:
+        assert answer.content_type == "text/csv"
+        assert answer.headers["Content-Disposition"] == 'attachment; filename="spend-2026-01-by-owner.csv"'
+    async with home.session.get(f"{home.url}/spend.csv?window=7d&by=category") as answer:
+        assert answer.headers["Content-Disposition"] == 'attachment; filename="spend-7d-by-category.csv"'
     in_table = sum(Decimal(amount.replace(",", "")) for _, amount in rows)
     assert sum(Decimal(row["amount"]) for row in found) == in_table
 
