@@ -317,3 +317,45 @@ def test_backtest_when_some_money_overflows_then_the_other_categories_are_replay
     suggested = said.out.partition("Thresholds")[2] or said.out
     assert "gpu-6h" in suggested
     assert "the spend that it covers adds up to more than 922 million USD" in suggested
+
+
+@pytest.mark.parametrize(
+    ("since", "note"),
+    [
+        pytest.param("218h", "", id="the first window begins with the bills"),
+        pytest.param(
+            "219h",
+            "history begins 2026-01-22 00:00 UTC; rules that look back further see less: gpu-6h (12h)",
+            id="an hour before",
+        ),
+    ],
+)
+def test_backtest_when_history_just_suffices_then_no_note(
+    rules: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], since: str, note: str
+) -> None:
+    """A note on what is whole would have people fetch bills that they have."""
+    stop_clock(monkeypatch, NOW)
+    with closing(Store.open(URL, now=NOW)) as store:
+        save(store, missing=HourSet(), days=9)
+
+    assert run(["backtest", "--since", since]) == 0
+
+    said = capsys.readouterr().err
+    assert note in said
+    assert bool(note) is ("history begins" in said)
+
+
+def test_backtest_when_it_begins_with_the_bills_and_no_rule_looks_back_then_no_note(
+    rules: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is cut off of what was asked for; an hour more is."""
+    head, _, _ = RULES.partition("  - name: gpu-6h")
+    rules.write_text(f"{head}  - {{name: stale, type: data_stale, thresholds: {{warning: 3h}}}}\n", encoding="utf-8")
+    stop_clock(monkeypatch, NOW)
+    with closing(Store.open(URL, now=NOW)) as store:
+        save(store, missing=HourSet(), days=9)
+
+    assert run(["backtest", "--since", "230h"]) == 0
+    assert "history begins" not in capsys.readouterr().err
+    assert run(["backtest", "--since", "231h"]) == 0
+    assert "history begins 2026-01-22 00:00 UTC" in capsys.readouterr().err

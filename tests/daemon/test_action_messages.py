@@ -42,3 +42,8 @@ async def test_action_when_it_is_carried_out_then_its_outcome_is_written_and_no_
     assert await cycle.move_action(calling, failed, NOW)
     new = (await gateway.open_entries())[len(before) :]
     assert [entry.message.reason for entry in new] == [NotifyReason.ACTION, NotifyReason.UPDATED]
+    outcome, first = (entry.message for entry in new)
+    assert outcome.title == "Not stopped: notebook-9"
+    assert outcome.lines == ("Asked for by dana 2026-01-10 12:05 UTC, ended 2026-01-10 12:05 UTC.", "Refused.")
+    said = [line for line in first.lines if "notebook-9" in line]
+    assert said == ["Not stopped: notebook-9, asked for by dana 2026-01-10 12:05 UTC; refused."]

@@ -10,11 +10,13 @@ import aiohttp
 import pytest
 from pydantic import SecretStr
 
-from alertd.core.actions import Verb
+from alertd.clock import SystemClock
+from alertd.core.actions import ActionRequest, Verb
 from alertd.core.alert import Alert, AlertState
 from alertd.core.alerts.requests import Acknowledge
 from alertd.daemon import actions as actions_module
 from alertd.daemon.control_socket import ask, socket_path
+from alertd.daemon.cycle import Cycle
 from alertd.daemon.service import SPEND_KEPT
 from alertd.errors import StoreError
 from tests.core.builders import HOUR, NOW
@@ -340,3 +342,36 @@ async def test_command_when_it_asks_over_the_socket_then_done_and_shown(tmp_path
         text = await ask(socket_path(tmp_path / "alertd.db"), Acknowledge(fingerprint=alert.fingerprint, by="kim"))
         await until(lambda: "alertd_ack" not in actions(served.slack.shown()[0]))
     assert "is acknowledged" in text
+
+
+async def test_stop_when_the_host_sleeps_before_the_call_then_it_is_not_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A laptop that is opened in the morning must not stop what was meant in the evening."""
+    clock, account, step = Sleeping(), Rented(), Cycle.move_action
+
+    async def sleep_after(cycle: Cycle, before: ActionRequest, after: ActionRequest, now: datetime) -> bool:
+        is_stored = await step(cycle, before, after, now)
+        clock.slept_s += actions_module.STALE_S + 1
+        return is_stored
+
+    monkeypatch.setattr(Cycle, "move_action", sleep_after)
+    rules = SLACK_RULES.replace("\nreceivers:", WITH_ACTION).replace(
+        "    summary:", "    actions: [stop]\n    summary:"
+    )
+    instances = {("stop", "default"): account}
+    async with serving(tmp_path, rules=rules, account=account, instances=instances, clock=clock) as served:
+        (root,) = await shown(served)
+        await until(lambda: served.slack.is_connected)
+        await served.slack.press(element(root, "alertd_stop"), ts=root["ts"])
+        await until(lambda: served.app.figures.actions["failed"] == 1)
+    assert account.calls == []
+
+
+class Sleeping(SystemClock):
+    """The system's clocks, one of which counts the time that the host slept."""
+
+    slept_s = 0.0
+
+    def elapsed_s(self) -> float:
+        return super().elapsed_s() + self.slept_s

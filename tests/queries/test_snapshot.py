@@ -256,3 +256,12 @@ async def test_past_when_bills_and_balances_came_later_then_it_does_not_know_the
     assert (then.bills, then.balances) == ((), {})
     assert [tracked.bill.bill_id for tracked in now.bills] == ["b-1"]
     assert {name: balance.available for name, balance in now.balances.items()} == {"default": usd("12")}
+
+
+async def test_snapshot_when_instances_were_watched_then_their_utilization_is_known(thread: StoreThread) -> None:
+    """A command that explains an idle instance has nothing else to go by."""
+    key, slots = ("default", "gpu-1"), {7: 250_000, 8: 0}
+    await thread.call(lambda store: store.utilization.save(key, slots, 7))
+    known = await poll(thread, Source("default", ROWS))
+    found = await command(thread, "default")
+    assert found.utilization == known.utilization == {key: slots}

@@ -292,3 +292,13 @@ def test_command_when_called_without_files_then_is_wrong_usage(capsys: pytest.Ca
     """There is no default: tests are named."""
     assert run(["test"]) == 2
     assert "FILE" in capsys.readouterr().err
+
+
+def test_reads_when_they_fail_until_an_hour_then_that_hours_poll_reads_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The end of the failing reads is the first moment at which they succeed."""
+    unread = "unread: {category: gpu, from: 0h, until: 3h}"
+    nothing, read = "{at: 2h59m, alerts: []}", "{at: 3h, alerts: {rule: gpu-24h}}"
+    assert run(["test", write(f"{FIRING}\n    {unread}\n    expect: [{nothing}, {read}]")]) == 0
+    assert capsys.readouterr().out == "1 test, 1 passed\n"

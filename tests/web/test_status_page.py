@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -336,3 +337,13 @@ async def test_alert_page_when_its_history_is_very_long_then_shows_the_newest(ho
     assert len(re.findall(r"<td[^>]*>acknowledged by person ", text)) == 200
     assert re.search(r"<td[^>]*>acknowledged by person 299</td>", text)
     assert f"alertd explain {alert.fingerprint}" in text
+
+
+async def test_status_when_no_poll_has_ended_then_names_no_category(tmp_path: Path) -> None:
+    """What was never asked for is neither billed through some hour nor late."""
+    async with house(tmp_path, polls=0) as home:
+        _, before = await home.get("/api/v1/status")
+        await home.poll()
+        _, after = await home.get("/api/v1/status")
+    assert json.loads(before)["data_edges"] == []
+    assert {"gpu", "llm"} <= {edge["category"] for edge in json.loads(after)["data_edges"]}
