@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from alertd.core.alert import Unit
-from alertd.core.chart import Chart, ChartForm, ChartLimit, ChartPoint
+from alertd.core.chart import Chart, ChartForm, ChartLimit, ChartPoint, marked
 from alertd.core.severity import Severity
 from alertd.notify.chart_png import chart_png, limit_colour, scale_of
 from alertd.notify.email.notifier import chart_frame
@@ -129,6 +129,16 @@ def test_limits_then_are_dashed_lines_in_colours_of_their_own() -> None:
     runs = [[row.count(colour), row.count(CLEAR)] for row, colour in ((warning, ORANGE), (critical, RED))]
     assert runs[0][0] < runs[1][0]
     assert CLEAR in critical
+
+
+@pytest.mark.parametrize(
+    ("hours", "first"), [pytest.param(0, 0, id="the left edge"), pytest.param(9, 1196, id="the right edge")]
+)
+def test_mark_when_the_alert_fired_at_an_edge_then_its_whole_width_is_in_the_picture(hours: int, first: int) -> None:
+    """Half a line, or none, is what an alert that has just fired would have."""
+    rows = decoded(chart_png(marked(flat("50", "50", "100"), NOON + hours * timedelta(hours=1))))
+    is_grey = [all(row[x] == GREY for row in rows) for x in range(len(rows[0]))]
+    assert [x for x, is_drawn in enumerate(is_grey) if is_drawn] == list(range(first, first + 4))
 
 
 def test_limit_above_everything_then_is_within_the_picture() -> None:

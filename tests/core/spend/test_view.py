@@ -104,6 +104,9 @@ def test_sums_when_nothing_is_known_then_one_group_of_nothing() -> None:
     assert view.sums(SpendQuery(), "amount", SPAN).of(()) == 0
     assert view.sums(SpendQuery(group_by=("owner",)), "amount", SPAN).groups == ()
     assert view.metrics == {"amount"}
+    none = np.empty(0, np.int64)
+    assert view.cells(SpendQuery()).least(none, 7).tolist() == [7], "not 0, which is an hour of 1970"
+    assert view.cells(SpendQuery(group_by=("owner",))).least(none, 7).tolist() == []
 
 
 def test_at_least_when_a_group_meets_the_floor_exactly_then_it_is_in() -> None:
