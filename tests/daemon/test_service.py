@@ -289,7 +289,7 @@ async def test_rules_when_edited_twice_then_the_summaries_receivers_and_zone_in_
 async def test_owners_when_edited_twice_then_spend_is_summed_by_the_last_teams(tmp_path: Path) -> None:
     """What was summed by the teams of before is no view of the bills any more."""
     rules = SLACK_RULES.replace("[owner]", "[team]")
-    found = []
+    found, changes = [], []
     async with serving(tmp_path, rules=rules) as served:
         await served.settled(1)
         for turn, team in ((2, "lab"), (3, "ops")):
@@ -297,7 +297,12 @@ async def test_owners_when_edited_twice_then_spend_is_summed_by_the_last_teams(t
             await served.settled(turn)
             firing = [one for one in (await served.app.gateway.alerts())[0] if one.state is AlertState.FIRING]
             found.append([dict(one.group)["team"] for one in firing])
+            changes.append(served.app.cycle.rules_file.changes)
+        served.edit(f"# The same rules.\n{served.path.read_text(encoding='utf-8')}")
+        await served.settled(4)
+        changes.append(served.app.cycle.rules_file.changes)
     assert found == [["lab"], ["ops"]]
+    assert changes == ["owners changed", "owners changed", ""], "each is compared with the one before"
 
 
 async def test_report_when_its_time_has_come_then_filed_after_the_poll_and_once(tmp_path: Path) -> None:

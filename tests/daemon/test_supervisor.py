@@ -233,7 +233,9 @@ def test_task_when_it_closes_something_while_all_are_stopped_then_it_is_not_cut_
         await asyncio.sleep(1)
         tasks.cancel()
         await asyncio.sleep(0)
+        asked_s = elapsed_s()
         await tasks.stop()
+        assert elapsed_s() - asked_s < 1, "a stop takes ten seconds in all"
 
     supervise(scene)
     assert ended == ["closed", "asked again"]

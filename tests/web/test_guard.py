@@ -294,6 +294,19 @@ def test_session_when_its_time_is_over_then_it_is_none() -> None:
     assert sessions.visitor(cookie) is None
 
 
+def test_session_when_others_sign_out_later_then_it_stays_ended() -> None:
+    """A cookie that was copied must not come back to life because somebody else leaves."""
+    watch = Watch()
+    sessions = Sessions(TOKEN, timer=watch)
+    cookies = [sessions.open(TOKEN, name) or "" for name in ("dana", "kim", "lee")]
+    for cookie in cookies:
+        visitor = sessions.visitor(cookie)
+        assert visitor is not None
+        sessions.end(visitor)
+        watch.s += 60
+    assert [sessions.visitor(cookie) for cookie in cookies] == [None, None, None]
+
+
 def test_session_when_another_one_is_open_then_neither_takes_the_others_form_end_or_word() -> None:
     """Two people at one page: what one of them may do is not the other's."""
     sessions = Sessions(TOKEN, timer=Watch())
