@@ -76,6 +76,8 @@ def test_resource_when_a_list_says_nothing_of_its_data_then_what_is_known_stays(
     assert read(known, RUNNING) == []
     (changed,) = read(known, replace(RUNNING, keep_days=30))
     assert changed.keep_days == 30
+    (changed,) = read(known, replace(RUNNING, keep_days=0))
+    assert changed.keep_days == 0, "it is not kept, which is no silence"
 
 
 @pytest.mark.parametrize(
@@ -111,6 +113,14 @@ def test_resource_when_it_stops_a_second_time_then_the_later_one_counts(
     assert stopped.stopped_at == LATER
     (started,) = read({was_stopped.key: was_stopped}, replace(RUNNING, started_at=was_stopped.started_at))
     assert started.started_at == LATER
+
+
+def test_resource_when_it_once_stopped_and_runs_on_then_its_start_stays(
+    known: dict[tuple[str, str], Resource],
+) -> None:
+    """A start that moved with each read would let no idle time grow."""
+    runs_on = replace(known["prod", "i-1"], started_at=NOW - timedelta(days=1), stopped_at=NOW - timedelta(days=2))
+    assert read({runs_on.key: runs_on}, RUNNING) == []
 
 
 def test_resource_when_it_stops_and_starts_then_seen_as_it_happened(known: dict[tuple[str, str], Resource]) -> None:
