@@ -90,7 +90,7 @@ class Oracle:
         self._said_delivered: list[tuple[str, str]] = []
 
     def note_start(self, at_s: float) -> None:
-        self._up_since_s = at_s
+        self._up_since_s = self._inboxes.up_since_s = at_s
 
     def note_end(self, at_s: float, *, is_killed: bool, error: BaseException | None) -> None:
         self._deaths.append(at_s)
@@ -237,18 +237,20 @@ class Oracle:
         for done_s, answered, _ in self._cycles:
             if answered <= self._read:
                 continue
-            refused = {}
+            refused, bare = {}, set[str]()
             batch = self._world.answers[self._read : answered]
             began_s = batch[0].at_s
             for one in batch:
                 if isinstance(one, Refused):
                     refused[one.category] = True
+                    if one.kind == "unlisted" and self._belief.may_be_bare(one.category, one.first, one.end):
+                        bare.add(one.category)
                     continue
                 refused.pop(one.category, None)
                 is_sure = not self._is_disturbed(min(one.at_s, began_s), done_s) and self._is_clock_sure(one.at_s)
                 self._belief.take(one, began_s, is_sure=is_sure)
             self._read = answered
-            self._own.note_cycle(done_s, {one.category for one in batch} - refused.keys())
+            self._own.note_cycle(done_s, {one.category for one in batch} - (refused.keys() - bare))
         return refused
 
     def _is_disturbed(self, from_s: float, to_s: float) -> bool:
@@ -323,6 +325,9 @@ class Oracle:
         if self._edited_at_s > done_s - 2 * POLL_S or not self._is_next:
             # Whatever ended may have ended by another cycle, or by another text.
             before = None
+        if not self._is_next:
+            # What holds now need not have held at each cycle since the last one that was seen.
+            self._forget()
         for rule in self._rules.rolling:
             mine, were = (
                 {one.owner: one for one in each.values() if one.rule == rule.name} if each is not None else None
@@ -356,7 +361,12 @@ class Oracle:
             for text in kept.check(groups, [*now.values()], now_h=now_h, names=names):
                 self._violate(self._world.now_s, "alerts", text)
         rules = {rule.name: rule for rule in self._rules.rolling}
-        sent = [alert for one, alert in self._inboxes.firing if one.at_s >= done_s - UNSURE_S]
+        cuts = [at_s for at_s in self._deaths if at_s > done_s - POLL_S]
+        sent = [
+            (alert, all(at_s > one.at_s for at_s in cuts))
+            for one, alert in self._inboxes.firing
+            if one.at_s >= done_s - UNSURE_S
+        ]
         for text in check_values(rules, groups, sent, now, self._world):
             self._violate(self._world.now_s, "messages", text)
         said = [(one.receiver, one.at_s, alert["fingerprint"]) for one, alert in self._inboxes.firing]

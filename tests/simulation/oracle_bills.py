@@ -88,6 +88,11 @@ class Belief:
                 # Everything that may be shown is possible by now.
                 place.states = {(rows, None), (next(iter(place.states))[0], None)}
 
+    def may_be_bare(self, category: str, first: int, end: int) -> bool:
+        """Return whether hours may be held without a row: then an answer without a list says that there is none."""
+        held = (each for (name, hour), each in self.hours.items() if name == category and first <= hour < end)
+        return all(any(not rows for rows, _ in hour.states) for hour in held)
+
     def unread(self, world: World, now_s: float) -> Iterable[str]:
         """Yield which hours of late are held as they no longer are, although they were shown otherwise for long."""
         now_h, since_s = int(now_s // 3600), now_s - UNREAD_S

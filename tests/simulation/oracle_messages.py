@@ -18,6 +18,8 @@ FALLBACK = "spare"
 _FIRED = re.compile(r"[Ff]iring since (\d{4}-\d\d-\d\d \d\d:\d\d) UTC")
 MOST_COPIES = 3
 CUT_WITHIN_S = 60
+REPEATED_WITHIN_S = 150
+"""After a start: what was on its way when the process was killed is due again a minute later."""
 UNSURE_H = 1.2
 """So far off a clock may be that is still decided by."""
 PROMPT = ("pager", "bridge", QUIET_RECEIVER)
@@ -54,6 +56,8 @@ class Inboxes:
     """Each alert that was said to fire, of those that were read last."""
     closings: list[dict[str, Any]] = field(default_factory=list)
     """What said that an alert of a budget ended, of those that were read last."""
+    up_since_s: float = 0.0
+    """When the process started: soon after, it repeats what was on its way when the one before was killed."""
     skew_s: float = 0.0
     """How far the wall clock is off, which dates what begins as long as it is decided by."""
     stood_in: int = 0
@@ -100,7 +104,7 @@ class Inboxes:
                 if not is_blocked and not network.may_have_failed(one.at_s):
                     yield f"{one.receiver}: everybody took what was sent, or will, and it stands in: {_title(one)}"
                 continue
-            if one.receiver == QUIET_RECEIVER and is_clock_sure:
+            if one.receiver == QUIET_RECEIVER and is_clock_sure and not self._was_on_its_way(one, cuts):
                 yield from self._check_quiet(one)
             for alert in one.alerts:
                 yield from _check_words(one, alert)
@@ -132,6 +136,12 @@ class Inboxes:
             is_over = known is not None and known.status == "resolved" and known.starts_at == alert["startsAt"]
             if alert["status"] == "firing" and is_over:
                 yield f"{one.receiver}: a copy of the beginning came after the end: {_title(one)}"
+
+    def _was_on_its_way(self, one: Taken, cuts: Sequence[float]) -> bool:
+        """Return whether a copy may have left before quiet hours began, in which alertd started and repeats it."""
+        died_s = max((at_s for at_s in cuts if at_s < one.at_s), default=None)
+        is_repeated = died_s is not None and 0 <= one.at_s - self.up_since_s < REPEATED_WITHIN_S
+        return is_repeated and died_s is not None and not all(self.rules.may_be_quiet(died_s))
 
     def _check_quiet(self, one: Taken) -> Iterator[str]:
         offs = (-UNSURE_H, 0, UNSURE_H) if self.rules.is_clock_set else (0,)

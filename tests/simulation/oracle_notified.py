@@ -149,10 +149,11 @@ class Notified:
                 yield f"{one.rule} of {one.owner} was not escalated for {waited_s / HOUR_S:.1f} h"
 
     def _unheard(self, at: Moment) -> Iterator[str]:
-        """Yield what was refused for good without a word to the fallback."""
+        """Yield what was refused for good without a word to the fallback, which an earlier lost answer may have had."""
         heard = [one for one in self.network.taken if one.receiver == FALLBACK]
         for (receiver, key), (refused_s, fingerprints) in self.network.refused.items():
-            is_heard = any(fingerprints <= one.fingerprints for one in heard if one.at_s >= refused_s)
+            tried_s = self.network.first_tried_s[receiver, key]
+            is_heard = any(fingerprints <= one.fingerprints for one in heard if one.at_s >= tried_s)
             if at.now_s - refused_s > NOTIFIED_WITHIN_S and fingerprints and not is_heard:
                 yield f"{receiver} refused {key[:12]} for good, and the fallback has not heard of it"
 

@@ -21,7 +21,7 @@ DIGIT = Fraction(1, 10**6)
 def check_values(
     rules: Mapping[str, Rolling],
     groups: Mapping[tuple[str, str | None], Group],
-    sent: Iterable[dict[str, Any]],
+    sent: Iterable[tuple[dict[str, Any], bool]],
     seen: Mapping[str, Seen],
     world: World,
 ) -> Iterator[str]:
@@ -29,13 +29,14 @@ def check_values(
     Yield what is wrong with what the messages of a cycle say.
 
     Args:
-        sent: The firing alerts of messages that were sent in the last cycle, as these have them.
+        sent: The firing alerts of messages that were sent after the last cycle, as these have them, and whether each
+            is certain to have been written then: after a kill the one that was written before it is sent once more.
         seen: The open alerts by fingerprint.
     """
-    for alert in sent:
+    for alert, is_fresh in sent:
         rule = rules.get(alert["labels"]["alertname"])
         if rule is not None:
-            yield from _check_value(rule, groups, alert, seen.get(alert["fingerprint"]), world)
+            yield from _check_value(rule, groups, alert, seen.get(alert["fingerprint"]), world, is_fresh=is_fresh)
 
 
 def _check_value(
@@ -44,6 +45,8 @@ def _check_value(
     alert: dict[str, Any],
     one: Seen | None,
     world: World,
+    *,
+    is_fresh: bool,
 ) -> Iterator[str]:
     labels, notes = alert["labels"], alert["annotations"]
     if "as_of" not in notes:
@@ -59,8 +62,8 @@ def _check_value(
     slack = DIGIT * USD * PARTS + (0 if group.is_hourly else len(group.rows) * PARTS)
     if said * USD * PARTS > exact + slack:
         yield f"{who}: a message says {notes['value']} USD through hour {as_of}, not {exact / PARTS / USD:.6f}"
-    is_same = one is not None and one.state == "firing" and one.as_of == as_of and one.is_window
-    if one is not None and is_same and rule.category and abs(one.value - said) > DIGIT:
+    is_same = is_fresh and one is not None and one.state == "firing" and one.as_of == as_of and one.is_window
+    if is_same and one is not None and rule.category and abs(one.value - said) > DIGIT:
         yield f"{who}: a message says {notes['value']} USD through hour {as_of}, its alert {float(one.value):.6f}"
     line = rule.lines.get(labels.get("severity", ""))
     if line is None:

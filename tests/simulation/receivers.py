@@ -86,8 +86,8 @@ class Network(httpx.AsyncBaseTransport):
     def __init__(self, world: World) -> None:
         self.world = world
         self.taken: list[Taken] = []
-        self.attempts: list[tuple[float, str, str]] = []
-        """(when, receiver, key)."""
+        self.first_tried_s: dict[tuple[str, str], float] = {}
+        """By receiver and key when it was first attempted."""
         self.refused: dict[tuple[str, str], tuple[float, frozenset[str]]] = {}
         """By receiver and key what was refused for good: when first, and which alerts it speaks of."""
         self._tries: Counter[tuple[str, str]] = Counter()
@@ -146,6 +146,7 @@ class Network(httpx.AsyncBaseTransport):
     async def note_attempt(self, receiver: str, key: str) -> None:
         """Note an attempt, and whether it comes sooner than it was asked for."""
         self._tries[receiver, key] += 1
+        self.first_tried_s.setdefault((receiver, key), self.world.now_s)
         if self._tries[receiver, key] > MOST_TRIES:
             await asyncio.sleep(NEVER_S)
         left_s = self.wait_until_s.get((receiver, key), 0.0) - self.world.now_s
@@ -165,7 +166,6 @@ class Network(httpx.AsyncBaseTransport):
     async def _receive(self, receiver: str, request: httpx.Request, cut: Cut | None) -> httpx.Response:
         await asyncio.sleep(self.world.rng.choice((0.02, 0.3)))
         key = request.headers.get("Idempotency-Key", "")
-        self.attempts.append((self.world.now_s, receiver, key))
         await self.note_attempt(receiver, key)
         trouble = self.trouble(receiver)
         match trouble:

@@ -66,7 +66,6 @@ class Slack:
         key = given["metadata"]["event_payload"]["key"]
         cut = network.cut
         is_cut = cut is not None and cut.begin()
-        network.attempts.append((network.world.now_s, RECEIVER, key))
         await network.note_attempt(RECEIVER, key)
         waited_s = network.world.now_s - self._posted_at_s
         if waited_s < PACE_S:

@@ -20,6 +20,7 @@ from tests.simulation.plan import (
     DAY_S,
     HOUR_S,
     POLL_S,
+    ApiTrouble,
     Ask,
     Event,
     Kill,
@@ -64,6 +65,18 @@ def test_short_plan_when_lived_through_twice_then_is_kept_and_the_same() -> None
     assert first.trace.lines == second.trace.lines
     assert first.trace.lives > 1
     assert first.trace.taken > 0
+
+
+@pytest.mark.parametrize(
+    "owners", [pytest.param([], id="nothing was billed"), pytest.param(["gpu-1"], id="bills known")]
+)
+def test_answer_without_a_list_when_lived_through_then_is_believed_where_nothing_is_known(owners: list[str]) -> None:
+    """The API may write an empty list so; where bills are known it is none, and alertd is blind."""
+    events: list[Event] = [
+        *(Run(owner=owner, category="gpu", first=-6, last=24, rate=10**10) for owner in owners),
+        ApiTrouble(at_s=4 * HOUR_S + 600, until_s=20 * HOUR_S, kind="unlisted", category="gpu"),
+    ]
+    assert run_plan(replace(_plan(events), days=1)).violations == []
 
 
 @pytest.mark.slow

@@ -112,6 +112,8 @@ class Refused:
     at_s: float
     category: str
     kind: str
+    first: int
+    end: int
 
 
 class World:
@@ -274,7 +276,7 @@ class World:
 
     async def _spoilt(self, kind: str, category: str, query: Any) -> httpx.Response | None:
         if query is not None:
-            self.answers.append(Refused(self.now_s, category, kind))
+            self.answers.append(Refused(self.now_s, category, kind, *self._span(query)))
         match kind:
             case "down":
                 raise httpx.ConnectError("refused")
