@@ -18,8 +18,10 @@ from alertd.daemon import standby
 from alertd.daemon.signals import Signals
 from alertd.daemon.standby import wait_for_turn
 from alertd.daemon.systemd import ServiceManager
+from alertd.errors import StoreError
 from alertd.settings.model import Settings
 from alertd.store.lease import this_process
+from alertd.store.opening import LeaseWatch
 from alertd.store.store import Store
 from tests.postgres_server import PostgresServer, name_of
 
@@ -134,6 +136,31 @@ async def test_database_when_away_while_standing_by_then_waited_out_and_notified
             holder.close()
             assert await task
     assert [line["event"] for line in log] == ["standby waiting", "lease not read", "standby taking over"]
+
+
+async def test_log_when_outages_and_holders_follow_each_other_then_each_is_named_once(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of three hosts one may take over from another, more than once, and a database may be away twice."""
+    away = StoreError("away")
+    answers = iter(["a", away, away, "a", away, "b", "b", "b", None])
+
+    def answered(_watch: LeaseWatch) -> str | None:
+        answer = next(answers)
+        if isinstance(answer, StoreError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(LeaseWatch, "holder", answered)
+    with capture_logs() as log:
+        assert await _turn(settings_of(url))
+    assert [(line["event"], line.get("lease_held_by", line.get("lease_held_by_before"))) for line in log] == [
+        ("standby waiting", "a"),
+        ("lease not read", None),
+        ("lease not read", None),
+        ("standby waiting", "b"),
+        ("standby taking over", "b"),
+    ]
 
 
 async def test_probes_when_standing_by_then_alive_and_not_ready(url: str, unused_tcp_port: int) -> None:
