@@ -370,7 +370,7 @@ def foldable(entry: OutboxEntry, waiting: Mapping[Place, Sequence[OutboxEntry]])
     of_alert: list[OutboxEntry] = []
     for old in waiting.get((entry.receiver, entry.recipient, entry.fingerprints[0]), ()):
         if old.fingerprints == entry.fingerprints:
-            if _may_join(old.message.reason, entry.message.reason):
+            if _may_join(old.message, entry.message):
                 of_alert.append(old)
         else:
             # Entries from before a storm that includes the alert must not be sent after it.
@@ -378,13 +378,20 @@ def foldable(entry: OutboxEntry, waiting: Mapping[Place, Sequence[OutboxEntry]])
     return of_alert if all(old.is_unsent for old in of_alert) else []
 
 
-def _may_join(old: NotifyReason, new: NotifyReason) -> bool:
+def _may_join(old: Message, new: Message) -> bool:
     """
     Return whether a newer entry may include a waiting one.
 
     An edit stands for itself: what comes after it would leave the message wrong that it is to change. It is made anew
-    only by another of its kind; and a correction is needless where what it corrects was never sent.
+    only by another of its kind that changes the same message, which each episode has of its own; and a correction is
+    needless where what it corrects was never sent.
     """
-    if new is NotifyReason.UPDATED:
-        return old is NotifyReason.UPDATED
-    return not old.is_edit or old is new
+    if new.reason.is_edit and _episodes(old) != _episodes(new):
+        return False
+    if new.reason is NotifyReason.UPDATED:
+        return old.reason is NotifyReason.UPDATED
+    return not old.reason.is_edit or old.reason is new.reason
+
+
+def _episodes(message: Message) -> set[tuple[str, int]]:
+    return {(facts.fingerprint, facts.episode) for facts in message.alerts}

@@ -87,6 +87,19 @@ def test_root_when_an_update_waits_already_then_the_newer_one_takes_its_place() 
     assert second.message.severity is WARNING
 
 
+def test_root_when_an_update_of_the_episode_before_waits_then_both_are_made() -> None:
+    """Slack was down as the alert ended and began again: its first message of then must not show it firing for ever."""
+    stored = updates(decided(move(TOLD, end(TOLD, reason="", now=NOW + HOUR))))
+    ended = [replace(entry, id=number) for number, entry in enumerate(stored, start=1)]
+    again = replace(TOLD, episode=TOLD.episode + 1)
+    change = move(again, replace(again, severity=CRITICAL))
+    decisions = dispatcher(OFFICE, NOW + DAY).decide(
+        [change], alerts={again.fingerprint: again}, silences=(), waiting=ended, is_first_cycle=False
+    )
+    assert len(updates(list(decisions.entries))) == 1
+    assert [number for numbers in decisions.folded.values() for number in numbers] == []
+
+
 def test_root_when_acknowledged_then_shows_it_and_the_thread_is_notified() -> None:
     """Everybody in the channel sees that somebody is at it; mail is not written for that."""
     after = replace(TOLD, acknowledged_by="dana", acknowledged_at=NOW + HOUR)
