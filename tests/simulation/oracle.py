@@ -369,7 +369,11 @@ class Oracle:
         ]
         for text in check_values(rules, groups, sent, now, self._world):
             self._violate(self._world.now_s, "messages", text)
-        said = [(one.receiver, one.at_s, alert["fingerprint"]) for one, alert in self._inboxes.firing]
+        said = [
+            (one.receiver, one.at_s, alert["fingerprint"])
+            for one, alert in self._inboxes.firing
+            if not one.is_of_people
+        ]
         for text in self._people.check(now, said, self._deaths, done_s=done_s, is_next=self._is_next):
             self._violate(self._world.now_s, "asked", text)
         for text in self._inhibited.check(now, said, is_next=is_next):

@@ -40,6 +40,9 @@ class Notified:
     network: Network
     rules: RulesFile
     _since: dict[str, tuple[object, float]] = field(default_factory=dict)
+    _not_before: dict[str, float] = field(default_factory=dict)
+    """The last cycle that was seen before each became so: it may have become so at any cycle after that."""
+    _noted_s: float = 0.0
     _shown: dict[str, tuple[object, float]] = field(default_factory=dict)
     _severity: dict[str, int] = field(default_factory=dict)
     _acknowledged: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -61,9 +64,12 @@ class Notified:
             self._severity[fingerprint] = RANKS.index(one.severity) if one is not None else 0
             if self._severity[fingerprint] < was:
                 fallen.append(fingerprint)
+            if self._since.get(fingerprint, ("", 0.0))[0] != state:
+                self._not_before[fingerprint] = self._noted_s
             for kept, now in ((self._since, state), (self._shown, shown)):
                 if kept.get(fingerprint, ("", 0.0))[0] != now:
                     kept[fingerprint] = (now, done_s)
+        self._noted_s = done_s
         return fallen
 
     def check(self, seen: Mapping[str, Seen], inboxes: Inboxes, withheld: Collection[str], at: Moment) -> Iterator[str]:
@@ -160,7 +166,7 @@ class Notified:
     def _is_due(self, receiver: str, fingerprint: str, now_s: float) -> bool:
         """Return whether a change of an alert must have arrived: not where its three copies may all have been lost."""
         since_s = self._since.get(fingerprint, ("", now_s))[1]
-        is_lost = self.network.may_have_lost(receiver, since_s, since_s)
+        is_lost = self.network.may_have_lost(receiver, self._not_before.get(fingerprint, since_s), since_s)
         return now_s - since_s > NOTIFIED_WITHIN_S and not is_lost
 
     def _was_frozen(self, at: Moment) -> bool:

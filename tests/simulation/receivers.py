@@ -55,6 +55,11 @@ class Taken:
         return ts
 
     @property
+    def is_of_people(self) -> bool:
+        """Whether it says what somebody did, which silences do not withhold."""
+        return all(alert["annotations"].get("summary", "").startswith("Acknowledged by ") for alert in self.alerts)
+
+    @property
     def fingerprints(self) -> frozenset[str]:
         """Of the alerts that it speaks of."""
         return _fingerprints(self.body)
