@@ -133,6 +133,8 @@ def found_sending(
         may_repeat: Whether a second copy is harmless.
     """
     reason = "alertd stopped while it was being sent"
+    # Time in which alertd did not run does not count towards giving up, however long it was.
+    entry = _awake(entry, now, deadline)
     if may_repeat:
         return _again(entry, EntryState.PENDING, now, reason, now)
     return _unknown(entry, reason, now=now, can_look_up=can_look_up, deadline=deadline)
