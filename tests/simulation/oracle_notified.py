@@ -58,7 +58,9 @@ class Notified:
         fallen = [] if is_next else [*seen]
         for fingerprint in self._since.keys() | seen.keys():
             one = seen.get(fingerprint)
-            state = (one.state, one.is_muted) if one is not None else ("", False)
+            # Nobody hears of what is pending: to receivers it has not begun.
+            is_begun = one is not None and one.state != "pending"
+            state = (one.state, one.is_muted, one.started_at) if one is not None and is_begun else ("", False, "")
             shown = (*state, one.severity, one.acknowledged_by) if one is not None else state
             was = self._severity.get(fingerprint, 0)
             self._severity[fingerprint] = RANKS.index(one.severity) if one is not None else 0

@@ -70,8 +70,18 @@ def _check_value(
         yield f"{who}: a message says {labels.get('severity')!r}, which the rule does not have"
     elif "threshold" in notes and Decimal(notes["threshold"]) != line:
         yield f"{who}: a message names {notes['threshold']} as the line of {labels['severity']}, which is {line}"
-    elif said < line * Fraction(9, 10) - DIGIT and not rule.keeps and not _may_be_held(one, line, world):
+    elif (
+        said < line * Fraction(9, 10) - DIGIT
+        and not rule.keeps
+        and not _may_be_held(one, line, world)
+        and not _may_be_due(group, as_of, rule.window)
+    ):
         yield f"{who}: a message says {labels['severity']} with {notes['value']} USD, left below 90 % of {line}"
+
+
+def _may_be_due(group: Group, as_of: int, window: int) -> bool:
+    """Return whether what is billed by the day may be due: its next row comes a day later, and fills up the window."""
+    return any(span > 1 and hour + 2 * span > as_of - window for hour, span, _ in group.rows)
 
 
 def _may_be_held(one: Seen | None, line: int, world: World) -> bool:

@@ -204,7 +204,9 @@ def test_found_sending_when_alertd_stopped_meanwhile_then_unknown(
         assert settled.entry.not_before - NOW == wait
 
 
-@pytest.mark.parametrize("repeats", [pytest.param(False, id="a copy may have arrived"), pytest.param(True, id="a mirror")])
+@pytest.mark.parametrize(
+    "repeats", [pytest.param(False, id="a copy may have arrived"), pytest.param(True, id="a mirror")]
+)
 def test_found_sending_when_alertd_was_down_for_days_then_that_time_does_not_count(repeats: bool) -> None:
     """Killed in the middle of an attempt, and started after a long weekend: 72 hours of attempts are far away."""
     cut = sending(first_attempt_at=NOW - 81 * HOUR, started_at=NOW - 80 * HOUR)
