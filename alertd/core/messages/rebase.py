@@ -10,6 +10,27 @@ LONGEST_WAIT = timedelta(hours=1)
 """Longest wait between two attempts; entries that were never tried may wait for quiet hours to end."""
 
 
+def due_by(entry: OutboxEntry, now: datetime) -> OutboxEntry:
+    """
+    Return an entry due by a clock that went back, where it would wait too long; else the same object.
+
+    A process that starts with a clock that is ahead dates attempts by it, until an answer says what time it is.
+
+    Args:
+        now: The best known time; it need not be checked, as no receiver is asked sooner than it may be.
+    """
+    if entry.first_attempt_at is None or entry.state is EntryState.SENDING:
+        return entry
+    if entry.not_before - now <= LONGEST_WAIT + AHEAD:
+        return entry
+    return replace(
+        entry,
+        not_before=now,
+        first_attempt_at=min(entry.first_attempt_at, now),
+        started_at=no_later_if_any(entry.started_at, now),
+    )
+
+
 def rebased_entry(entry: OutboxEntry, now: datetime) -> OutboxEntry:
     """
     Return an open entry with its intended wait; the same object if that is unchanged.

@@ -12,7 +12,7 @@ from functools import partial
 
 from alertd.core.messages.holding import is_written_anew, overdue
 from alertd.core.messages.outbox import EntryState, OutboxEntry
-from alertd.core.messages.rebase import rebased_entry
+from alertd.core.messages.rebase import due_by
 from alertd.core.messages.storm import with_worst
 from alertd.errors import StoreError
 from alertd.log import get_logger
@@ -136,9 +136,6 @@ class Delivery:
                 # Time in which alertd did not run does not count towards giving up.
                 later = replace(entry, first_attempt_at=entry.first_attempt_at + (now - entry.not_before))
                 await self._outbox.replace_entry(entry, later, add=(), outcome="")
-            elif entry.attempts and (sooner := rebased_entry(entry, now)) is not entry:
-                # No receiver requests such a wait: the clock was ahead at the last attempt.
-                await self._outbox.replace_entry(entry, sooner, add=(), outcome="")
         await self.unblock()
 
     async def _record_cut(self, entry: OutboxEntry) -> None:
@@ -232,7 +229,7 @@ class Delivery:
         """Start an attempt in every free lane with a due entry; return the seconds until the next entry is due."""
         self._running()
         try:
-            entries = await self._take_back(await self._known_entries())
+            entries = [await self._in_time(entry) for entry in await self._take_back(await self._known_entries())]
             entries = await self._targets.known(entries, self._now(), busy=self._busy.keys())
         except StoreError as error:
             self._log.error("outbox not read", error=str(error))
@@ -244,6 +241,13 @@ class Delivery:
                 self._busy[lane] = asyncio.create_task(self._attempt(self._notifiers[entry.receiver], entry, failed))
         waiting = [entry for entry in entries if (entry.receiver, entry.recipient) not in self._busy]
         return min(max(self._pause_s(next_due(waiting)), 0.0), _LONGEST_NAP_S)
+
+    async def _in_time(self, entry: OutboxEntry) -> OutboxEntry:
+        """Return an entry, due by the clock as it is now: no receiver requests a wait of more than an hour."""
+        due = due_by(entry, self._now())
+        if due is not entry:
+            await self._outbox.replace_entry(entry, due, add=(), outcome="")
+        return due
 
     async def _take_back(self, entries: list[OutboxEntry]) -> list[OutboxEntry]:
         """
@@ -368,23 +372,19 @@ class Delivery:
         return replace(entry, fallback_sent=True), copies
 
     def _log_change(self, before: OutboxEntry, after: OutboxEntry) -> None:
-        facts = {
-            "receiver": after.receiver,
-            "recipient": after.recipient,
-            "change": f"{before.state} -> {after.state}",
-            "attempt": after.attempts,
-            "key": after.key,
-        }
+        change = f"{before.state} -> {after.state}"
+        facts = {"receiver": after.receiver, "recipient": after.recipient, "change": change, "key": after.key}
         if after.state is EntryState.DELIVERED:
             is_dry = stands_in(self._notifiers.get(after.receiver))
             event = "notification would be sent" if is_dry else "notification delivered"
-            self._log.info(event, **facts, title=after.message.title)
+            self._log.info(event, **facts, attempt=after.attempts, title=after.message.title)
         elif after.state is EntryState.GAVE_UP:
-            self._log.error("notification given up", **facts, error=after.error, title=after.message.title)
-        else:
-            self._log.warning(
-                "notification not delivered yet", **facts, error=after.error, next_at=str(after.not_before)
+            self._log.error(
+                "notification given up", **facts, attempt=after.attempts, error=after.error, title=after.message.title
             )
+        else:
+            waits = {"error": after.error, "next_at": str(after.not_before)}
+            self._log.warning("notification not delivered yet", **facts, attempt=after.attempts, **waits)
 
 
 def _since(entry: OutboxEntry, now: datetime) -> datetime:

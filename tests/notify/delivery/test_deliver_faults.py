@@ -169,6 +169,21 @@ def test_fallback_when_there_is_none_then_the_log_says_so() -> None:
     assert not outbox[1].fallback_sent
 
 
+def test_entry_when_the_clock_that_dated_its_attempt_was_ahead_then_is_tried_at_once(jumping: Run) -> None:
+    """Started with a clock 400 days ahead, which the API's first answer corrects: nobody waits until it is set."""
+    ahead = NOW + 9600 * HOUR
+    outbox = outbox_of(
+        entry(
+            state=EntryState.UNKNOWN, attempts=1, unknowns=1, first_attempt_at=ahead, started_at=ahead, not_before=ahead
+        )
+    )
+    slack = ScriptedNotifier(outbox, NotSent("busy"), Delivered(""))
+    jumping(run_for(worker(outbox, {"slack": slack}), 60))
+    assert outbox[1].state is EntryState.DELIVERED
+    assert slack.sent[0][0] == 0
+    assert outbox[1].first_attempt_at == NOW
+
+
 @pytest.mark.slow
 def test_entry_when_never_accepted_then_gives_up_after_72_hours(jumping: Run) -> None:
     """Not before, and not much later."""
