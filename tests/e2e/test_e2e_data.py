@@ -248,7 +248,7 @@ def test_subscription_when_bought_then_money_of_budgets_and_a_term_that_ends(
 ) -> None:
     """What is paid by the month stands in a list of its own; rules on hourly spend leave it out."""
     alertd.rules(TERMS_RULES.format(hook=hook.url))
-    bought = world.hour(1)
+    bought = world.hour_of_month(1)
     world.terms = [
         {
             "ownerID": "inst-9",
@@ -280,7 +280,7 @@ def test_subscription_list_when_the_account_has_none_or_it_fails_then_only_what_
     assert alertd.run("run", "--once").code == 0
     world.terms = []
     assert alertd.run("run", "--once").code == 0
-    world.add(Row(category="gpu", start=world.hour(3), owner="gpu-2", pay=Decimal(500)))
+    world.add(Row(category="gpu", start=world.hour_of_month(3), owner="gpu-2", pay=Decimal(500)))
     world.broken["terms:gpu"] = refusal(500, "LIST_BILL_ERROR")
     assert alertd.run("run", "--once").code == 1
     assert {alert["rule"]: alert["complete"] for alert in alertd.alerts()} == {"month": False, "day": True}

@@ -9,6 +9,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from json import dumps
@@ -212,6 +213,11 @@ class BillingWorld:
     def hour(self, ago: int = 0) -> int:
         """Return the Unix second at which the running hour, or one before it, began."""
         return int(self.clock()) // HOUR * HOUR - ago * HOUR
+
+    def hour_of_month(self, ago: int) -> int:
+        """Return the same, but none before the month (UTC) began, whose budget would not count it."""
+        month = datetime.fromtimestamp(self.clock(), UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        return max(self.hour(ago), int(month.timestamp()))
 
     def add(self, *rows: Row) -> None:
         """Let rows appear, all at once."""
