@@ -361,7 +361,7 @@ class Oracle:
             for text in kept.check(groups, [*now.values()], now_h=now_h, names=names):
                 self._violate(self._world.now_s, "alerts", text)
         rules = {rule.name: rule for rule in self._rules.rolling}
-        cuts = [at_s for at_s in self._deaths if at_s > done_s - POLL_S]
+        cuts = [at_s for at_s in self._deaths if at_s > done_s - 3 * POLL_S]
         sent = [
             (alert, all(at_s > one.at_s for at_s in cuts))
             for one, alert in self._inboxes.firing

@@ -60,7 +60,7 @@ def _check_value(
     said, exact = Fraction(notes["value"]), group.window(as_of, rule.window)
     who = f"{rule.name} of {owner or 'all'}"
     slack = DIGIT * USD * PARTS + (0 if group.is_hourly else len(group.rows) * PARTS)
-    if said * USD * PARTS > exact + slack:
+    if is_fresh and said * USD * PARTS > exact + slack:
         yield f"{who}: a message says {notes['value']} USD through hour {as_of}, not {exact / PARTS / USD:.6f}"
     is_same = is_fresh and one is not None and one.state == "firing" and one.as_of == as_of and one.is_window
     if is_same and one is not None and rule.category and abs(one.value - said) > DIGIT:

@@ -94,7 +94,9 @@ class Simulation:
             self._bury()
         self.trace.taken = len(self.network.taken)
         for one in self.network.taken:
-            self.trace.note(one.at_s, f"{one.receiver} {one.key} {hashlib.sha256(one.body).hexdigest()[:12]}")
+            # A broken rules file is named with its folder, which each run has of its own.
+            body = one.body.replace(str(self._folder).encode(), b"")
+            self.trace.note(one.at_s, f"{one.receiver} {one.key} {hashlib.sha256(body).hexdigest()[:12]}")
         self.trace.note(self.world.now_s, f"{len(self.world.answers)} answers, {self.trace.lives} lives")
         return Outcome(violations=self.oracle.violations, trace=self.trace)
 
@@ -129,7 +131,8 @@ class Simulation:
             is_alive = self._run(life, to_s)
             if is_alive and not life.is_over:
                 return
-            self.trace.note(self._true_s, "killed" if not is_alive else f"ended: {life.error}")
+            what = "killed" if not is_alive else f"ended: {life.error}"
+            self.trace.note(self._true_s, what.replace(str(self._folder), ""))
             self.oracle.note_end(self._true_s, is_killed=not is_alive, error=life.error if is_alive else None)
             self._bury()
             self._again_s = self._true_s + (self._back_after_s if not is_alive else START_AGAIN_S)
