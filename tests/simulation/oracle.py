@@ -162,9 +162,10 @@ class Oracle:
         cuts = [*self._deaths, *(begin for begin, _ in self._frozen)]
         is_clock_sure = self._is_clock_sure(now_s)
         if len(self._cycles) > self._checked + 1:
-            # Their severity may have fallen and risen again, unseen.
-            self._excuses.update(dict.fromkeys(self._seen, now_s))
-            self._inboxes.fallen.update(dict.fromkeys(self._seen, now_s))
+            # Their severity may have fallen and risen again, unseen; of what began unseen too, which receivers know.
+            open_ones = self._seen.keys() | self._inboxes.known_firing()
+            self._excuses.update(dict.fromkeys(open_ones, now_s))
+            self._inboxes.fallen.update(dict.fromkeys(open_ones, now_s))
         for text in self._inboxes.read(self._network, self._excuses, cuts, is_clock_sure=is_clock_sure):
             self._violate(now_s, "messages", text)
         self._check_deeds(now_s)

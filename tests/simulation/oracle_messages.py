@@ -137,6 +137,10 @@ class Inboxes:
             if alert["status"] == "firing" and is_over:
                 yield f"{one.receiver}: a copy of the beginning came after the end: {_title(one)}"
 
+    def known_firing(self) -> set[str]:
+        """Return the fingerprints of what some receiver was told fires, and was not told that it ended."""
+        return {fingerprint for (_, fingerprint), one in self.known.items() if one.status == "firing"}
+
     def _was_on_its_way(self, one: Taken, cuts: Sequence[float]) -> bool:
         """Return whether a copy may have left before quiet hours began, in which alertd started and repeats it."""
         died_s = max((at_s for at_s in cuts if at_s < one.at_s), default=None)

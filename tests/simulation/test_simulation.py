@@ -79,6 +79,16 @@ def test_answer_without_a_list_when_lived_through_then_is_believed_where_nothing
     assert run_plan(replace(_plan(events), days=1)).violations == []
 
 
+def test_alert_when_it_began_fell_and_rose_between_checks_that_see_nothing_then_its_repeat_is_excused() -> None:
+    """Back three minutes before each check, no cycle is seen for hours: what began meanwhile may have fallen too."""
+    events: list[Event] = [
+        Run(owner="gpu-00", category="gpu", first=8, last=14, rate=7 * 10**10),
+        Run(owner="gpu-00", category="gpu", first=20, last=30, rate=9 * 10**10),
+        Kill(at_s=8 * HOUR_S, back_after_s=2 * HOUR_S - 185),
+    ]
+    assert run_plan(replace(_plan(events), rolling=("gpu-tiers",))).violations == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", FIXED_SEEDS)
 def test_plan_when_lived_through_then_every_promise_is_kept(seed: int) -> None:
