@@ -154,7 +154,8 @@ def value_type(hint: object, key: Key) -> ValueType:
         names, held = (values.LabelName, str) if hint == Labels else (str, Patterns)
         return _mapping(names, held, key, lambda found: tuple(sorted(found.items())))
     if hint is Patterns:
-        return _list_of(value_type(values.Pattern, key), key, _patterns)
+        # A filter without a pattern accepts everything, which nobody means by a list of none.
+        return _list_of(value_type(values.Pattern, key), key, _patterns, at_least=1, noun="value, or remove the key")
     if hint is values.Approvers:
         return _list_of(value_type(values.Approver, key), key, tuple, at_least=1, noun="id")
     if hint is values.Names:

@@ -289,9 +289,12 @@ def check_matchers(entry: Entry, key: str, matchers: Matchers, known: KnownNames
 
 
 def check_planned(entry: Entry, match: Matchers, known: KnownNames, findings: Findings) -> None:
-    """Find labels that spend does not have, and unknown names; warn of teams that no owner has."""
+    """Find an empty match, labels that spend does not have, and unknown names; warn of teams that no owner has."""
     labels = (*SERIES_KEYS, "team", *known.owner_labels, RULE_LABEL)
     check_globs(entry, ("match", "match_name"), findings)
+    if "match" in entry.node.children and not match:
+        text = "the mapping is empty and would match all spend; write at least one label, or remove the key"
+        findings.add(entry.problem(("match",), text))
     for name, _ in match:
         if name not in labels:
             remedy = closest(name, labels) or f"; write {known_words(labels)}"
