@@ -146,4 +146,4 @@ def _audience(loaded: "LoadedRules | None") -> "Audience | None":
 
     if loaded is None:
         return None
-    return Audience(routes=loaded.routes, default=default_receivers(loaded), owners=loaded.owners)
+    return Audience(routes=loaded.routes, default=default_receivers(loaded))
