@@ -1,6 +1,7 @@
 """PostgreSQL's errors in words for the person who runs alertd, with the remedy and without passwords."""
 
 import contextlib
+import re
 from collections.abc import Collection, Iterator
 
 import psycopg
@@ -8,6 +9,16 @@ import psycopg
 from alertd.core.masking import Mask
 from alertd.errors import StoreError
 
+_UNREACHED = re.compile(
+    r"(?:connection failed: |connection is bad: )?"
+    r'connection to server (?:at "(?P<host>[^"]*)"[^\n]*?, port (?P<port>\d+)|on socket "(?P<socket>[^"]*)")'
+    r" failed: (?P<reason>[^\n]*)\n\tIs the server running [^\n]*"
+)
+"""
+What libpq says of a place where nobody answered: two lines, the second of which asks the reader.
+
+Source: https://www.postgresql.org/docs/current/tutorial-createdb.html
+"""
 GOES_ON = "check that the server runs and can be reached from here; a running alertd carries on by itself"
 _REMEDIES = {
     "08": GOES_ON,
@@ -40,8 +51,23 @@ def explained(place: str, secrets: Collection[str]) -> Iterator[None]:
     except psycopg.Error as error:
         if _is_ours(error):
             raise
-        text = " ".join((error.diag.message_primary or str(error)).split())
+        text = " ".join((error.diag.message_primary or _without_prose(str(error))).split())
         raise StoreError(f"{place}: {Mask(secrets)(text)}: {_remedy(error.sqlstate)}") from None
+
+
+def _without_prose(text: str) -> str:
+    """Return psycopg's text with the places that were not reached in our words."""
+    # After the last failure it lists all of them.
+    text = text.rpartition("All failures were:\n")[2]
+    found = list(_UNREACHED.finditer(text))
+    if len(found) == text.count("connection to server ") > 0:
+        return "; ".join(map(_unreached, found))
+    return _UNREACHED.sub(_unreached, text)
+
+
+def _unreached(found: re.Match[str]) -> str:
+    place = found["socket"] or f"{found['host']}, port {found['port']}"
+    return f"no connection to {place} ({found['reason']})"
 
 
 def _is_ours(error: psycopg.Error) -> bool:

@@ -370,6 +370,42 @@ def test_server_when_it_stops_answering_in_a_transaction_then_said_and_the_next_
         assert store.meta.get("x") == "3"
 
 
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        pytest.param("127.0.0.1:1/x", "no connection to 127.0.0.1, port 1 (Connection refused)", id="a host"),
+        pytest.param(
+            "/x?host=/nowhere",
+            "no connection to /nowhere/.s.PGSQL.5432 (No such file or directory)",
+            id="a socket",
+        ),
+        pytest.param(
+            "127.0.0.1:1,127.0.0.2:2/x",
+            "no connection to 127.0.0.1, port 1 (Connection refused); "
+            "no connection to 127.0.0.2, port 2 (Connection refused)",
+            id="several hosts",
+        ),
+    ],
+)
+def test_server_when_nobody_answers_then_its_place_is_said_with_what_to_do(place: str, said: str) -> None:
+    """libpq asks "Is the server running on that host …?" in a line of its own, and names the last place twice."""
+    with pytest.raises(StoreError) as caught:
+        Store.open_read_only(f"postgresql://{place}")
+    remedy = "check that the server runs and can be reached from here; a running alertd carries on by itself"
+    assert str(caught.value).partition(": ")[2] == f"{said}: {remedy}"
+
+
+def test_server_when_one_of_two_refuses_the_user_then_both_are_said(postgres: PostgresServer, url: str) -> None:
+    """What a server answered must not be lost beside one that is down."""
+    both = re.sub(r"//alertd:([^@]*)@/([^?]*)\?host=", r"//nobody:\1@/\2?host=/nowhere,", url)
+    with pytest.raises(StoreError) as caught:
+        Store.open(both, now=NOW)
+    text = str(caught.value)
+    assert "no connection to /nowhere/.s.PGSQL." in text
+    assert 'role "nobody" does not exist' in text
+    assert "Is the server running" not in text
+
+
 def test_server_when_it_accepts_and_never_answers_then_said_so() -> None:
     """So do firewalls, load balancers with nothing behind them, and hosts that are out of memory."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
