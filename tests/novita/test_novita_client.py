@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 from aiohttp import web
 
@@ -24,6 +25,7 @@ from alertd.errors import (
     SettingsError,
 )
 from alertd.novita.client import NovitaClient
+from alertd.novita.stream import WINDOW_BYTES, BillStream
 from alertd.novita.transport import Bounds, Transport
 
 CANARY = "sk-canary-4711"
@@ -173,6 +175,29 @@ async def test_bills_when_the_answer_is_large_and_gzipped_then_all_rows_are_read
     async with connect(api) as client:
         rows = await client.read_bills("gpu", DAY)
     assert (len(rows), len(rows.names)) == (30_000, 30_000)
+
+
+async def test_bills_when_they_come_in_small_pieces_then_decoded_a_window_at_a_time(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each decoding waits for its turn among all accounts: one for each piece would pass on a thousand times."""
+    body = json.dumps({"bills": [row(MIDNIGHT + n % 24, ownerID=f"gpu-{n}") for n in range(3000)]}).encode()
+    decode, decodings = BillStream.decode, 0
+
+    def counted(stream: BillStream) -> None:
+        nonlocal decodings
+        decodings += 1
+        decode(stream)
+
+    async def dribble() -> AsyncIterator[bytes]:
+        for start in range(0, len(body), 100):
+            yield body[start : start + 100]
+
+    monkeypatch.setattr(BillStream, "decode", counted)
+    network = httpx.MockTransport(lambda _: httpx.Response(200, content=dribble()))
+    async with connect(api, transport=network) as client:
+        assert len(await client.read_bills("gpu", DAY)) == 3000
+    assert decodings == len(body) // WINDOW_BYTES > 1
 
 
 async def test_range_when_longer_than_the_limit_then_is_asked_in_pieces_from_midnights(api: Api) -> None:

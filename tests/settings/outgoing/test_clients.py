@@ -1,7 +1,10 @@
 """Every client connects through the proxy that the environment names, and past it where it says so."""
 
 from collections.abc import Awaitable, Callable
+from typing import ClassVar
 
+import httpcore
+import httpx
 import pytest
 
 from alertd.clock import elapsed_s, utc_now
@@ -54,6 +57,34 @@ async def use_novita(outgoing: Outgoing) -> object:
 
 
 CLIENTS = (use_webhook, use_heartbeat, use_slack_webhook, use_slack, use_novita)
+
+
+class Recording(httpcore.AsyncMockStream):
+    """Says its bytes, and remembers how many it was asked for at a time."""
+
+    asked: ClassVar[set[int]] = set()
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 -- httpcore's own
+        self.asked.add(max_bytes)
+        return await super().read(max_bytes, timeout)
+
+
+class Recorded(httpcore.AsyncMockBackend):
+    """A network on which every connection is a `Recording`."""
+
+    async def connect_tcp(self, *_: object, **__: object) -> httpcore.AsyncNetworkStream:
+        return Recording([b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", b"{}"])
+
+
+async def test_connection_when_read_then_as_much_at_a_time_as_asyncio_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """httpcore has no option for it: a release that names the constant otherwise would read 64 KiB again, silently."""
+    monkeypatch.setattr(httpcore.AsyncHTTP11Connection, "READ_NUM_BYTES", 1)
+    monkeypatch.setattr(Recording, "asked", set())
+    async with Outgoing().http_client(HOST, timeout=httpx.Timeout(5)):
+        pass
+    async with httpcore.AsyncConnectionPool(network_backend=Recorded([])) as pool:
+        assert (await pool.request("GET", HOST)).content == b"{}"
+    assert Recording.asked == {256 * 1024}
 
 
 @pytest.mark.parametrize("use", CLIENTS)
