@@ -1,7 +1,7 @@
 """Short phrases used in all messages: durations, instants, groups."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -52,6 +52,19 @@ def format_count(number: int | Decimal, noun: str) -> str:
 def format_list(names: Sequence[str], word: str = "and") -> str:
     """Return names as a list in a sentence: `gpu`, `gpu and llm`, `gpu, llm and web_search`; *word* replaces "and"."""
     return f" {word} ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+def and_more(number: int, noun: str = "") -> str:
+    """Return how many are left out of a list: `and 3 more`, with a noun `and 1 more gap`; empty if none is."""
+    if number <= 0:
+        return ""
+    return f"and {number} more{f' {noun}' if noun else ''}{'s' if noun and number > 1 else ''}"
+
+
+def with_more(texts: Iterable[str], number: int, noun: str = "", *, lead: str = "") -> tuple[str, ...]:
+    """Return the texts that are listed and last, after *lead*, how many are left out; see `and_more`."""
+    more = and_more(number, noun)
+    return (*texts, f"{lead}{more}") if more else tuple(texts)
 
 
 def format_instant(at: datetime) -> str:

@@ -10,7 +10,7 @@ from alertd.core.reports.overview import Overview
 from alertd.core.reports.running import Running
 from alertd.core.reports.words import budgets_section
 from alertd.core.spend.bill import TrackedBill
-from alertd.core.words import format_age, format_count
+from alertd.core.words import format_age, format_count, with_more
 from alertd.daemon.app import App
 from alertd.notify.slack.commands import Topic
 from alertd.queries.status import read_status
@@ -116,5 +116,4 @@ def _bill_line(tracked: TrackedBill, *, is_named: bool) -> str:
 
 
 def _listed(things: Sequence[T], line: Callable[[T], str]) -> str:
-    more = len(things) - _LISTED
-    return "\n".join([*map(line, things[:_LISTED]), *([f"… and {more} more"] if more > 0 else [])])
+    return "\n".join(with_more(map(line, things[:_LISTED]), len(things) - _LISTED, lead="… "))

@@ -18,7 +18,7 @@ from alertd.core.rules.held import CategoryKey, with_api_names
 from alertd.core.rules.unmatched import unmatched
 from alertd.core.spend.bill import CATEGORIES
 from alertd.core.spend.lists import View
-from alertd.core.words import format_duration, format_instant
+from alertd.core.words import format_duration, format_instant, with_more
 from alertd.daemon.accounts import missing_keys, open_sources
 from alertd.daemon.checked_time import timekeeper
 from alertd.daemon.plan import build_audience, headlines
@@ -263,9 +263,7 @@ def _gaps(history: History, span: HourRange) -> Iterator[str]:
             "they count as incomplete"
             for part in missing
         ]
-    yield from found[:_GAPS_LISTED]
-    if len(found) > _GAPS_LISTED:
-        yield f"and {len(found) - _GAPS_LISTED} more gaps"
+    yield from with_more(found[:_GAPS_LISTED], len(found) - _GAPS_LISTED, "gap")
 
 
 def _beyond_bills(watches: Iterable[Watch], history: History, since: int) -> Iterator[str]:

@@ -25,7 +25,7 @@ from alertd.core.rules.base import Rule
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.values import format_value, reached_text, threshold_text
-from alertd.core.words import format_duration, format_instant
+from alertd.core.words import format_duration, format_instant, with_more
 from alertd.queries.event_words import both_ends, event_detail, event_text, moved_value, through
 from alertd.store.alerts import AlertEvent
 from alertd.store.outbox import Attempt
@@ -165,8 +165,7 @@ def judgement(rule: Rule, facts: Facts) -> Iterator[str]:
     if not samples:
         why = "nothing to judge: no spend fits it" if isinstance(rule, SpendRule) else "reaches no threshold"
         yield f"  {why}, or nothing was read yet"
-    if len(samples) > _NEAREST:
-        yield f"  … and {len(samples) - _NEAREST} more groups"
+    yield from with_more((), len(samples) - _NEAREST, "group", lead="  … ")
 
 
 def _largest(rule: SpendRule, facts: Facts) -> list[Labels]:

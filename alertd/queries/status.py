@@ -19,7 +19,7 @@ from alertd.core.spend.data_state import streams_of_book
 from alertd.core.spend.ledger import CategoryBook
 from alertd.core.spend.lists import View
 from alertd.core.times import iso_instant, iso_instant_or_none
-from alertd.core.words import format_age, format_count, format_instant
+from alertd.core.words import and_more, format_age, format_count, format_instant
 from alertd.queries.health import Edge, ReceiverHealth, ResourceHealth
 from alertd.store.cycles import CycleRecord
 from alertd.store.store import Store
@@ -268,8 +268,8 @@ def _resources(store: Store) -> tuple[ResourceHealth, ...]:
 def _rules_problems(file: ReloadOutcome | None) -> list[str]:
     if file is None or not file.faults:
         return []
-    more = f" (and {len(file.faults) - 1} more)" if len(file.faults) > 1 else ""
-    return [f"the rules before the last edit are in force: {file.faults[0]}{more}"]
+    more = and_more(len(file.faults) - 1)
+    return [f"the rules before the last edit are in force: {file.faults[0]}{f' ({more})' if more else ''}"]
 
 
 def _books(store: Store, view: View) -> list[CategoryBook]:

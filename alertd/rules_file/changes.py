@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from alertd.core.words import format_count
+from alertd.core.words import format_count, with_more
 from alertd.rules_file.model import LoadedRules
 
 _NAMED = 5
@@ -55,5 +55,5 @@ def _changed(what: str, old: Mapping[str, object], new: Mapping[str, object]) ->
 
 
 def _counted(what: str, how: str, names: list[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{format_count(len(names), what)} {how} ({', '.join(names[:_NAMED])}{more})"
+    named = " ".join(with_more([", ".join(names[:_NAMED])], len(names) - _NAMED))
+    return f"{format_count(len(names), what)} {how} ({named})"

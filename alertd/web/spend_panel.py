@@ -18,7 +18,7 @@ from alertd.core.owners import OwnerDirectory
 from alertd.core.printable import spreadsheet_cell
 from alertd.core.spend.data_state import DataState
 from alertd.core.spend.steps import GroupSteps, SpendSteps, Steps, steps_of, steps_of_month
-from alertd.core.words import group_name
+from alertd.core.words import group_name, with_more
 from alertd.web.drawing import Drawing, spend_drawing
 
 GROUPS_SHOWN = 8
@@ -164,8 +164,6 @@ def spend_panel(found: SpendSteps, choice: Choice, owners: OwnerDirectory) -> Sp
     named = _named(found, choice, owners)
     first, last = _label(found, 0), _label(found, len(found.steps) - 1)
     unit = "day" if found.steps.is_by_day else "hour"
-    gaps = found.gaps[:_GAPS_TOLD]
-    more = (f"and {len(found.gaps) - _GAPS_TOLD} more",) if len(found.gaps) > _GAPS_TOLD else ()
     return SpendPanel(
         choice=choice,
         total=format_usd(found.total),
@@ -174,7 +172,7 @@ def spend_panel(found: SpendSteps, choice: Choice, owners: OwnerDirectory) -> Sp
         first=first,
         last=last,
         words=_words(found, choice, unit, named),
-        gaps=(*gaps, *more),
+        gaps=with_more(found.gaps[:_GAPS_TOLD], len(found.gaps) - _GAPS_TOLD),
         drawing=spend_drawing(found),
         styles=tuple(style for style, _, _ in named),
         rows=tuple(_row(style, name, group.total, found.total) for style, name, group in named),

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from alertd.core.words import format_age, format_count, format_duration, format_list, quote
+from alertd.core.words import and_more, format_age, format_count, format_duration, format_list, quote, with_more
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,23 @@ def test_count_then_the_noun_agrees(number: int | Decimal, text: str) -> None:
 def test_names_when_listed_then_as_in_a_sentence(names: list[str], text: str) -> None:
     """A message with "gpu and llm and web_search" reads like a mistake."""
     assert format_list(names) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "noun", "text"),
+    [
+        (-1, "gap", ""),
+        (0, "gap", ""),
+        (1, "gap", "and 1 more gap"),
+        (2, "gap", "and 2 more gaps"),
+        (1, "", "and 1 more"),
+        (2, "", "and 2 more"),
+    ],
+)
+def test_list_when_some_are_left_out_then_counted_and_the_noun_agrees(number: int, noun: str, text: str) -> None:
+    """A backtest with one hour too many said "and 1 more gaps"."""
+    assert and_more(number, noun) == text
+    assert with_more(["a"], number, noun, lead="… ") == (("a", f"… {text}") if text else ("a",))
 
 
 @pytest.mark.parametrize(

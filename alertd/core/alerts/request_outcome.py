@@ -20,7 +20,7 @@ from alertd.core.dataclass import dataclass, replace
 from alertd.core.labels import Patterns, matches_all
 from alertd.core.money import Usd
 from alertd.core.rules.base import Rule
-from alertd.core.words import quote
+from alertd.core.words import quote, with_more
 
 _SHORTEST_PREFIX = 4
 _ONE_ALERT = re.compile(r"[0-9a-f]{16}|[0-9a-f]{4,15}\*")
@@ -192,8 +192,7 @@ def _named(alerts: Sequence[Alert]) -> str:
     if not alerts:
         return "what will match: nothing that fires now does."
     lines = [f"  {alert.fingerprint}  {alert.severity.label}  {alert.headline}" for alert in alerts[:_NAMED]]
-    more = [f"  … and {len(alerts) - _NAMED} more"] if len(alerts) > _NAMED else []
-    return "\n".join([f"{len(alerts)} firing now:", *lines, *more])
+    return "\n".join([f"{len(alerts)} firing now:", *with_more(lines, len(alerts) - _NAMED, lead="  … ")])
 
 
 def _unknown_labels(request: AddSilence, situation: Situation) -> str:

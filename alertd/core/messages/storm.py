@@ -14,6 +14,7 @@ from alertd.core.messages.compose import against, facts_of, status_link
 from alertd.core.messages.message import Message, truncate
 from alertd.core.money import to_decimal
 from alertd.core.severity import Severity
+from alertd.core.words import and_more
 
 FIRST_POLL = "in the first poll of these bills"
 """The end of a storm's title in the first cycle."""
@@ -42,10 +43,9 @@ def compose_storm(
     alerts = [move.after for move, _ in moves]
     firing = [alert for alert in alerts if alert.state is not AlertState.RESOLVED]
     listed = moves[:LISTED]
-    omitted = len(moves) - len(listed)
     lines = [_line(move, headline) for move, headline in listed]
-    if omitted:
-        lines.append(f"… and {omitted} more; `alertd alerts` lists all.")
+    if more := and_more(len(moves) - len(listed)):
+        lines.append(f"… {more}; `alertd alerts` lists all.")
     first, *others = (facts_of(move.after, move.rule, headline, targets) for move, headline in moves)
     return Message(
         reason=NotifyReason.STORM,
@@ -98,9 +98,9 @@ def _title(moves: Sequence[tuple[Move, str]], firing: int, *, is_first_cycle: bo
     (move, headline), more = moves[0], len(moves) - 1
     named = truncate(move.after.ended(headline), _NAMED_LIMIT)
     if not firing:
-        return f"{named}, and {more} more ended"
+        return f"{named}, {and_more(more)} ended"
     ended = len(moves) - firing
-    fire = f", and {firing - 1} more" if firing > 1 else ""
+    fire = f", {and_more(firing - 1)}" if firing > 1 else ""
     when = f" {FIRST_POLL}" if is_first_cycle else ""
     return f"{named}{fire}{when}{f'; {ended} ended' if ended else ''}"
 

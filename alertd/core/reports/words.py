@@ -27,7 +27,7 @@ from alertd.core.rules.standing import share_text
 from alertd.core.severity import Severity
 from alertd.core.sparkline import HOURLY_UP_TO
 from alertd.core.spend.bill import TrackedBill
-from alertd.core.words import format_age, format_duration, group_name
+from alertd.core.words import and_more, format_age, format_duration, group_name, with_more
 
 _GROUPS = 12
 _RISES = 5
@@ -102,8 +102,7 @@ def _lines(figures: ReportFigures) -> tuple[str, ...]:
 
 
 def _listed(texts: Sequence[str]) -> str:
-    more = len(texts) - _GAPS
-    return "; ".join((*texts[:_GAPS], *([f"and {more} more"] if more > 0 else [])))
+    return "; ".join(with_more(texts[:_GAPS], len(texts) - _GAPS))
 
 
 def _when(hour: int, scope: ReportScope) -> str:
@@ -183,7 +182,7 @@ def _group_row(found: GroupSpend, owners: OwnerDirectory) -> SectionRow:
 
 def _rest(groups: Sequence[GroupSpend]) -> str:
     together = sum(found.spend.amount for found in groups)
-    return f"And {len(groups)} more: {format_usd(together)} together." if groups else ""
+    return f"{and_more(len(groups)).capitalize()}: {format_usd(together)} together." if groups else ""
 
 
 def _extremes(movers: Sequence[Contributor]) -> list[Contributor]:
@@ -206,8 +205,8 @@ def _mover_row(part: Contributor, owners: OwnerDirectory) -> SectionRow:
 
 def budgets_section(budgets: RankedBudgets, undecided: Sequence[Undecided], owners: OwnerDirectory) -> Section:
     """Return the budgets with the largest share spent."""
-    more = budgets.count - _BUDGETS
-    notes = [f"And {more} more with a smaller share spent."] if more > 0 else []
+    more = and_more(budgets.count - _BUDGETS).capitalize()
+    notes = [f"{more} with a smaller share spent."] if more else []
     notes += [f"{each.rule}: {each.text}." for each in undecided[:_BUDGETS]]
     return Section(
         title="Budgets",
@@ -238,11 +237,11 @@ def _alerts(figures: ReportFigures) -> Section:
     alerts = figures.alerts
     if not alerts:
         return Section(title="Alerts", rows=(), note="Nothing is firing.")
-    more = len(alerts) - _ALERTS
+    more = and_more(len(alerts) - _ALERTS).capitalize()
     return Section(
         title=f"Alerts: {len(alerts)} firing",
         rows=tuple(_alert_row(alert, figures) for alert in alerts[:_ALERTS]),
-        note=f"And {more} more; `alertd alerts` lists all." if more > 0 else "",
+        note=f"{more}; `alertd alerts` lists all." if more else "",
     )
 
 
@@ -252,11 +251,11 @@ def _alert_row(alert: Alert, figures: ReportFigures) -> SectionRow:
 
 
 def _bills(figures: ReportFigures) -> Section:
-    more = len(figures.bills) - _BILLS
+    more = and_more(len(figures.bills) - _BILLS).capitalize()
     return Section(
         title="Monthly bills to be paid",
         rows=tuple(_bill_row(tracked, figures) for tracked in figures.bills[:_BILLS]),
-        note=f"And {more} more." if more > 0 else "",
+        note=f"{more}." if more else "",
     )
 
 

@@ -23,7 +23,7 @@ from alertd.core.hours import HourRange, start_of
 from alertd.core.money import Usd, format_usd
 from alertd.core.nearest import nearest
 from alertd.core.printable import one_line
-from alertd.core.words import format_instant
+from alertd.core.words import format_instant, with_more
 from alertd.errors import AlertdError
 
 _LOOKS = {
@@ -134,8 +134,7 @@ class SlackCommands:
         if not firing:
             return "Nothing is firing."
         lines = [f"{alert.severity.label.upper()} {alert.headline} ({alert.fingerprint})" for alert in firing[:_LISTED]]
-        more = [f"… and {len(firing) - _LISTED} more"] if len(firing) > _LISTED else []
-        return "\n".join([*lines, *more])
+        return "\n".join(with_more(lines, len(firing) - _LISTED, lead="… "))
 
     async def _spend(self, kind: Period) -> str:
         found = await self._spent(kind)
