@@ -17,7 +17,7 @@ LIMITS = (
         "        self._seen[key] = (now_s, 1)\n",
         "        self._seen[key] = (now_s, count + 1)\n",
         "a library's repeated lines are counted anew each time",
-        "tests/test_log.py",
+        "tests/log/test_lines.py",
     ),
     planted_bug(
         "count a rule that fails twice in a poll twice",

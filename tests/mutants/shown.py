@@ -20,7 +20,7 @@ _OPTIONS = "tests/cli/test_every_option.py"
 _STATUS = "tests/queries/test_status_of_store.py"
 _HISTORY = "tests/queries/test_alert_history.py"
 _GAP_WORDS = "tests/core/spend/test_gap_words.py"
-_SETTINGS = "tests/test_settings.py"
+_SETTINGS = "tests/settings/test_model.py"
 SHOWN = (
     planted_bug(
         "show the forecast's low end for its high one",
