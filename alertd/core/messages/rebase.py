@@ -19,6 +19,7 @@ def due_by(entry: OutboxEntry, now: datetime) -> OutboxEntry:
     Args:
         now: The best known time; it need not be checked, as no receiver is asked sooner than it may be.
     """
+    # An entry that is being sent is settled by its sender.
     if entry.first_attempt_at is None or entry.state is EntryState.SENDING:
         return entry
     if entry.not_before - now <= LONGEST_WAIT + AHEAD:
@@ -39,17 +40,13 @@ def rebased_entry(entry: OutboxEntry, now: datetime) -> OutboxEntry:
         now: A checked time.
     """
     ahead = entry.created_at - now
-    not_before = entry.not_before
-    if entry.attempts and not_before - now > LONGEST_WAIT + AHEAD:
-        not_before = now
-    elif ahead > AHEAD:
-        # Keep the wait intended when it was made.
-        not_before = max(now, not_before - ahead)
+    if ahead <= AHEAD or entry.state is EntryState.SENDING:
+        return due_by(entry, now)
+    # Keep the wait intended when it was made.
     after = replace(
         entry,
-        not_before=not_before,
+        not_before=max(now, entry.not_before - ahead),
         first_attempt_at=no_later_if_any(entry.first_attempt_at, now),
         started_at=no_later_if_any(entry.started_at, now),
     )
-    # An entry that is being sent is settled by its sender.
-    return entry if after == entry or entry.state is EntryState.SENDING else after
+    return entry if after == entry else after

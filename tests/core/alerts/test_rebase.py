@@ -20,6 +20,7 @@ from tests.core.builders import NOW, entry, firing, monthly_bill, rolling, sampl
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 AHEAD = NOW + 40 * DAY
+TRIED = {"attempts": 3, "first_attempt_at": NOW, "started_at": NOW}
 
 
 def test_rebase_when_nothing_is_ahead_then_changes_nothing() -> None:
@@ -101,8 +102,12 @@ def test_rebase_when_a_bill_was_seen_ahead_then_its_days_count_from_now() -> Non
     ("parts", "due"),
     [
         pytest.param({"not_before": NOW + 8 * HOUR}, 8 * HOUR, id="held by quiet hours: waits on"),
-        pytest.param({"not_before": AHEAD, "attempts": 3}, timedelta(), id="tried ahead: due now"),
-        pytest.param({"not_before": NOW + HOUR, "attempts": 3}, HOUR, id="tried, and asked to wait an hour"),
+        pytest.param({"not_before": AHEAD, **TRIED}, timedelta(), id="tried ahead: due now"),
+        pytest.param({"not_before": NOW + HOUR, **TRIED}, HOUR, id="tried, and asked to wait an hour"),
+        pytest.param({"not_before": NOW + 8 * HOUR, "attempts": 3}, 8 * HOUR, id="tried, and held since: waits on"),
+        pytest.param(
+            {"created_at": AHEAD, "not_before": AHEAD, **TRIED}, timedelta(), id="made and tried ahead: due now"
+        ),
         pytest.param({"created_at": AHEAD, "not_before": AHEAD}, timedelta(), id="made ahead: due now"),
         pytest.param({"created_at": AHEAD, "not_before": AHEAD + HOUR}, HOUR, id="made ahead, to wait for an hour"),
     ],
