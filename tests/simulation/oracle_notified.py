@@ -161,7 +161,8 @@ class Notified:
         heard = [one for one in self.network.taken if one.receiver == FALLBACK]
         for (receiver, key), (refused_s, fingerprints) in self.network.refused.items():
             tried_s = self.network.first_tried_s[receiver, key]
-            is_heard = any(fingerprints <= one.fingerprints for one in heard if one.at_s >= tried_s)
+            since_s = tried_s if self.network.may_have_lost(receiver, tried_s, refused_s) else refused_s
+            is_heard = any(fingerprints <= one.fingerprints for one in heard if one.at_s >= since_s)
             if at.now_s - refused_s > NOTIFIED_WITHIN_S and fingerprints and not is_heard:
                 yield f"{receiver} refused {key[:12]} for good, and the fallback has not heard of it"
 
