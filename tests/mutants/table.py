@@ -87,9 +87,9 @@ _LIFE = (
     ),
     planted_bug(
         "keep the acknowledgement at a rise",
-        "core.alerts.due",
-        "acknowledged_by=None if is_rise else alert.acknowledged_by",
-        "acknowledged_by=alert.acknowledged_by",
+        "core.alerts.lifecycle",
+        "    if after.severity > alert.severity:\n        # An acknowledgement",
+        "    if False:\n        # An acknowledgement",
         "a rise is news, repeated until it is acknowledged itself",
     ),
 )

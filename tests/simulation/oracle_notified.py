@@ -47,6 +47,8 @@ class Notified:
     _severity: dict[str, int] = field(default_factory=dict)
     _acknowledged: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Of what is acknowledged: by whom, and when anybody was last to be notified of it."""
+    _announced: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """When somebody was last to be notified of each, and of what severity; a lower one since then takes its place."""
 
     def note(self, seen: Mapping[str, Seen], done_s: float, *, is_next: bool) -> list[str]:
         """
@@ -109,8 +111,9 @@ class Notified:
         return self._shown.get(fingerprint, ("", now_s))[1]
 
     def _unheeded(self, seen: Mapping[str, Seen]) -> Iterator[str]:
-        """Yield what is acknowledged, and counts as notified anew."""
-        before = self._acknowledged
+        """Yield what is acknowledged, and counts as notified anew without a rise, which a silence may have withheld."""
+        before, announced = self._acknowledged, self._announced
+        self._announced = {fingerprint: self._announcement(one) for fingerprint, one in seen.items()}
         self._acknowledged = {
             fingerprint: (one.acknowledged_by, one.notified_at)
             for fingerprint, one in seen.items()
@@ -118,9 +121,17 @@ class Notified:
         }
         for fingerprint, (by, notified_at) in self._acknowledged.items():
             was_by, was_notified_at = before.get(fingerprint, ("", ""))
-            if by == was_by and was_notified_at not in {"None", notified_at}:
-                one = seen[fingerprint]
+            one = seen[fingerprint]
+            is_rise = RANKS.index(one.severity) > announced.get(fingerprint, ("", -1))[1]
+            if by == was_by and was_notified_at not in {"None", notified_at} and not is_rise:
                 yield f"{one.rule} of {one.owner or 'all'} was acknowledged by {by}, and is repeated"
+
+    def _announcement(self, one: Seen) -> tuple[str, int]:
+        """Return when an alert was last to be notified, and the severity of which that tells."""
+        notified_at, rank = self._announced.get(one.fingerprint, ("", -1))
+        is_new = notified_at != one.notified_at
+        severity = RANKS.index(one.severity)
+        return one.notified_at, severity if is_new else min(rank, severity)
 
     def _lacks(self, receiver: str, one: Seen, known: Known | None, at: Moment) -> Iterator[str]:
         who = f"{one.rule} of {one.owner or 'all'}"

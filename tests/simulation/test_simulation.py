@@ -47,7 +47,22 @@ SAMPLE = (
     "wait for the slowest category",
 )
 """A few bugs, of different kinds of world."""
-FAILED_ONCE = (300044, 300080, 300111, 300113, 300161, 300164, 300168, 310022, 700007, 700060, 700121, 700164, 800017)
+FAILED_ONCE = (
+    300044,
+    300080,
+    300111,
+    300113,
+    300161,
+    300164,
+    300168,
+    310022,
+    320012,
+    700007,
+    700060,
+    700121,
+    700164,
+    800017,
+)
 """Seeds of long runs: each was broken by a mistake of alertd or of the oracle that nothing else had shown."""
 REPLAYED = ("resolve on empty data", "send an end before its beginning")
 MOST_LINES = 8

@@ -150,7 +150,6 @@ def notified(alert: Alert, reason: NotifyReason, addresses: tuple[Address, ...],
     if reason is NotifyReason.ESCALATED:
         # The other receivers keep their own intervals.
         return replace(alert, escalated_at=now, notified_to=to)
-    is_rise = reason is NotifyReason.RAISED
     return replace(
         alert,
         notified_at=now,
@@ -160,8 +159,5 @@ def notified(alert: Alert, reason: NotifyReason, addresses: tuple[Address, ...],
         billed=replace(alert.billed, notified=alert.billed.total) if alert.billed is not None else None,
         corrected="",
         repeat_count=alert.repeat_count + 1 if reason is NotifyReason.REPEAT else 0,
-        # An acknowledgement covers what was notified then: a rise is news, and repeated until acknowledged itself.
-        acknowledged_by=None if is_rise else alert.acknowledged_by,
-        acknowledged_at=None if is_rise else alert.acknowledged_at,
         notified_to=to,
     )

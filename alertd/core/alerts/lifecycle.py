@@ -45,6 +45,9 @@ def step(alert: Alert | None, sample: Sample, rule: Rule, now: datetime) -> Aler
     is_moved = (alert.state, alert.severity) != (after.state, after.severity)
     if after.severity != alert.severity:
         after = replace(after, threshold=sample.threshold_of(after.severity))
+    if after.severity > alert.severity:
+        # An acknowledgement covers the severity that was shown: a rise is news, even while a silence withholds it.
+        after = replace(after, acknowledged_by=None, acknowledged_at=None)
     if is_moved:
         after = replace(after, reason=_edit_reason(alert, after, sample, rule))
     return _observed(after, sample, rule, is_judged=is_moved or sample.is_complete)

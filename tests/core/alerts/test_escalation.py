@@ -70,16 +70,40 @@ def test_acknowledged_before_it_was_notified_when_its_silence_ends_then_notified
     assert stage.lives("60 60 60 60") == [["firing warning"], [], [], []]
 
 
-def test_rise_when_it_is_silenced_and_acknowledged_then_notified_at_the_end_of_the_silence() -> None:
-    """The acknowledgement ends when the rise is notified, not before."""
+def test_rise_when_a_silence_withholds_it_then_what_was_acknowledged_is_nobodys_again() -> None:
+    """Nobody has said yet that they look after the more severe alert."""
     stage = Stage(rule=HOURLY)
     stage.lives("60")
     stage.ack()
     stage.silence(ends_at=stage.now + 3 * HOUR)
     assert stage.lives("120") == [[]]
-    assert stage.of().acknowledged_by == "dana"
-    assert stage.lives("120 120") == [[], ["severity raised critical"]]
     assert stage.of().acknowledged_by is None
+    assert stage.lives("120 120 120 120") == [[], ["severity raised critical"], [], ["still firing critical"]]
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["acknowledged before as well", "acknowledged then alone"])
+def test_rise_when_acknowledged_while_a_silence_withholds_it_then_notified_once_and_not_repeated(
+    is_known: bool,
+) -> None:
+    """Whoever acknowledged saw how severe it is; the others have not heard of it yet."""
+    stage = Stage(rule=HOURLY)
+    stage.lives("60")
+    if is_known:
+        stage.ack()
+    stage.silence(ends_at=stage.now + 3 * HOUR)
+    assert stage.lives("120") == [[]]
+    stage.ack()
+    assert stage.lives("120 120 120 120 120") == [[], ["severity raised critical"], [], [], []]
+    assert stage.of().acknowledged_by == "dana"
+
+
+def test_rise_when_it_was_acknowledged_before_anybody_was_notified_then_repeated() -> None:
+    """The acknowledgement was of a warning; the first notification is of a critical alert."""
+    stage = Stage(rule=HOURLY)
+    stage.silence(ends_at=stage.now + 3 * HOUR)
+    stage.lives("60")
+    stage.ack()
+    assert stage.lives("120 120 120 120") == [[], ["firing critical"], [], ["still firing critical"]]
 
 
 # --- escalated ------------------------------------------------------------------------------------------------------
