@@ -14,7 +14,8 @@ def due_by(entry: OutboxEntry, now: datetime) -> OutboxEntry:
     """
     Return an entry due by a clock that went back, where it would wait too long; else the same object.
 
-    A process that starts with a clock that is ahead dates attempts by it, until an answer says what time it is.
+    A process that starts with a clock that is ahead dates attempts by it, until an answer says what time it is. The
+    entry waits for as long as after its last attempt: a receiver may have asked for that.
 
     Args:
         now: The best known time; it need not be checked, as no receiver is asked sooner than it may be.
@@ -24,9 +25,11 @@ def due_by(entry: OutboxEntry, now: datetime) -> OutboxEntry:
         return entry
     if entry.not_before - now <= LONGEST_WAIT + AHEAD:
         return entry
+    wait = entry.not_before - (entry.started_at or entry.not_before)
     return replace(
         entry,
-        not_before=now,
+        # The clock was set in the middle of an attempt after which it seems to wait for longer.
+        not_before=now + wait if timedelta() < wait <= LONGEST_WAIT + AHEAD else now,
         first_attempt_at=min(entry.first_attempt_at, now),
         started_at=no_later_if_any(entry.started_at, now),
     )

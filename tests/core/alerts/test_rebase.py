@@ -18,7 +18,7 @@ from alertd.core.spend.bill import TrackedBill
 from alertd.core.spend.ledger import CategoryBook, Suspicion
 from tests.core.builders import NOW, entry, firing, monthly_bill, rolling, sample, tracked, usd
 
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 AHEAD = NOW + 40 * DAY
 TRIED = {"attempts": 3, "first_attempt_at": NOW, "started_at": NOW}
 
@@ -103,6 +103,9 @@ def test_rebase_when_a_bill_was_seen_ahead_then_its_days_count_from_now() -> Non
     [
         pytest.param({"not_before": NOW + 8 * HOUR}, 8 * HOUR, id="held by quiet hours: waits on"),
         pytest.param({"not_before": AHEAD, **TRIED}, timedelta(), id="tried ahead: due now"),
+        pytest.param(
+            {**TRIED, "started_at": AHEAD, "not_before": AHEAD + MINUTE}, MINUTE, id="tried ahead, and asked to wait"
+        ),
         pytest.param({"not_before": NOW + HOUR, **TRIED}, HOUR, id="tried, and asked to wait an hour"),
         pytest.param({"not_before": NOW + 8 * HOUR, "attempts": 3}, 8 * HOUR, id="tried, and held since: waits on"),
         pytest.param(
