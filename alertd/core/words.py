@@ -49,8 +49,15 @@ def format_count(number: int | Decimal, noun: str) -> str:
     return f"{shown} {noun}" if number == 1 else f"{shown} {noun}s"
 
 
-def format_list(names: Sequence[str], word: str = "and") -> str:
-    """Return names as a list in a sentence: `gpu`, `gpu and llm`, `gpu, llm and web_search`; *word* replaces "and"."""
+def format_list(names: Sequence[str], word: str = "and", *, most: int | None = None) -> str:
+    """
+    Return names as a list in a sentence: `gpu`, `gpu and llm`, `gpu, llm and web_search`; *word* replaces "and".
+
+    Args:
+        most: How many to name; the others are counted: `gpu, llm and 3 more`.
+    """
+    if most is not None and len(names) > most:
+        return " ".join(with_more([", ".join(names[:most])], len(names) - most))
     return f" {word} ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 

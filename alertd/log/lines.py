@@ -16,6 +16,7 @@ from structlog.typing import EventDict, WrappedLogger
 
 from alertd.core.masking import Mask
 from alertd.core.printable import escape_controls, may_be_styled
+from alertd.core.words import and_more
 from alertd.log import MOST_REPEATED, REPEATS_S
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -75,7 +76,7 @@ class _FewAlike(logging.Filter):
             return count < _ALIKE
         self._seen[key] = (now_s, 1)
         if count > _ALIKE:
-            record.msg, record.args = f"{record.getMessage()} (and {count - _ALIKE} more like it before)", ()
+            record.msg, record.args = f"{record.getMessage()} ({and_more(count - _ALIKE)} like it before)", ()
         return True
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from alertd.core.words import format_count, with_more
+from alertd.core.words import format_count, format_list
 from alertd.rules_file.model import LoadedRules
 
 _NAMED = 5
@@ -55,5 +55,4 @@ def _changed(what: str, old: Mapping[str, object], new: Mapping[str, object]) ->
 
 
 def _counted(what: str, how: str, names: list[str]) -> str:
-    named = " ".join(with_more([", ".join(names[:_NAMED])], len(names) - _NAMED))
-    return f"{format_count(len(names), what)} {how} ({named})"
+    return f"{format_count(len(names), what)} {how} ({format_list(names, most=_NAMED)})"

@@ -18,7 +18,7 @@ from alertd import __version__
 from alertd.core.local_time import Clock
 from alertd.core.printable import UNSAFE, without_floods
 from alertd.core.times import iso_instant
-from alertd.core.words import format_instant
+from alertd.core.words import and_more, format_instant
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -68,7 +68,7 @@ def _templates() -> "Environment":
     )
     environment.filters["instant"] = format_instant
     environment.filters["iso"] = iso_instant
-    environment.globals |= {"static": _path_of, "version": __version__}
+    environment.globals |= {"and_more": and_more, "static": _path_of, "version": __version__}
     return environment
 
 

@@ -40,6 +40,15 @@ def test_names_when_listed_then_as_in_a_sentence(names: list[str], text: str) ->
 
 
 @pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, ""), (1, "n0"), (2, "n0 and n1"), (3, "n0, n1 and 1 more"), (9, "n0, n1 and 7 more")],
+)
+def test_names_when_there_are_many_then_some_are_listed_and_the_others_counted(count: int, text: str) -> None:
+    """Whoever reads a list that was cut must know that it was."""
+    assert format_list([f"n{number}" for number in range(count)], most=2) == text
+
+
+@pytest.mark.parametrize(
     ("number", "noun", "text"),
     [
         (-1, "gap", ""),

@@ -37,7 +37,7 @@ def loaded(tmp_path: Path, text: str) -> LoadedRules:
         pytest.param("# moved down\n" + BASE, "", id="a comment moves every place"),
         pytest.param(BASE + RULE % "c", "1 rule added (c)", id="a rule more"),
         pytest.param(BASE.replace("name: b", "name: c"), "1 rule added (c), 1 rule removed (b)", id="renamed"),
-        pytest.param(BASE.replace("{warning: 5}", "{warning: 6}"), "2 rules changed (a, b)", id="thresholds"),
+        pytest.param(BASE.replace("{warning: 5}", "{warning: 6}"), "2 rules changed (a and b)", id="thresholds"),
         pytest.param(
             BASE.replace("name: ops, type", "name: ops, fallback: x, type").replace(
                 "defaults:", "  - {name: x, type: console}\ndefaults:"

@@ -211,10 +211,9 @@ class BudgetRule(WatchedBudget):
         return tuple(texts)
 
     def _no_amount_text(self, scene: Scene, groups: list[Labels]) -> str:
-        names = [name for group in groups[:_NAMED] if (name := group_name(group, scene.facts.owners))]
-        names += [f"{len(groups) - _NAMED} more"] if len(groups) > _NAMED else []
+        names = [name for group in groups if (name := group_name(group, scene.facts.owners))]
         before = self._before_of(scene.period).title
-        whom = f" of {format_list(names)}" if names else ""
+        whom = f" of {format_list(names, most=_NAMED)}" if names else ""
         return f"Nothing is decided{whom} in {scene.period.title}: nothing was spent in {before}, which is the amount"
 
     # --- which groups, and their standings --------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from alertd.core.severity import Severity
 from alertd.core.spend.bill import CATEGORIES
 from alertd.core.spend.data_state import DataState, edge_of_book
 from alertd.core.spend.ledger import CategoryBook
-from alertd.core.words import format_age, format_instant
+from alertd.core.words import format_age, format_instant, format_list
 
 _GROUPS = ("account", "category")
 _NAMED = 3
@@ -173,6 +173,5 @@ def _reads(books: Sequence[CategoryBook], *, is_wide: bool) -> Iterator[tuple[st
 
 def _headline(books: Sequence[CategoryBook], account: str, age: timedelta, *, is_stale: bool) -> str:
     names = sorted({book.category for book in books})
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    what = f"{', '.join(names[:_NAMED])}{more} ({account})"
+    what = f"{format_list(names, most=_NAMED)} ({account})"
     return f"No complete read of {what} for {format_age(age)}" if is_stale else f"Bills are read again: {what}"

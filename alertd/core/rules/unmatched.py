@@ -20,6 +20,7 @@ from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.spend.bill import Series
 from alertd.core.spend.lists import View
 from alertd.core.spend.selection import SERIES_KEYS
+from alertd.core.words import format_list
 
 _Filters = tuple[tuple[str, Patterns], ...]
 _Keys = tuple[tuple[str, str], ...]
@@ -166,5 +167,4 @@ def _instead(name: str, text: str, values: Collection[str], owners: OwnerDirecto
         return f'; did you mean "{near}"?'
     if not values:
         return f"; none of it has a {name.replace('_', ' ')}"
-    shown = ", ".join(sorted(values)[:_MOST_NAMES])
-    return f"; there is {shown}" + (f" and {len(values) - _MOST_NAMES} more" if len(values) > _MOST_NAMES else "")
+    return f"; there is {format_list(sorted(values), most=_MOST_NAMES)}"

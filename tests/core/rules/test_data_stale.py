@@ -120,7 +120,7 @@ def test_sample_when_stale_then_which_since_when_and_why() -> None:
     desk = read_at(("gpu", NOW - 4 * HOUR), ("llm", NOW - 3 * HOUR), ("web_search", NOW))
     desk.fail(HourRange(RUNNING - 6, RUNNING + 1))
     sample = judge(replace(desk.facts(), refused={"default": "set NOVITA_KEY"}))[by(account="default")]
-    assert sample.headline == "No complete read of gpu, llm (default) for 4 h"
+    assert sample.headline == "No complete read of gpu and llm (default) for 4 h"
     assert sample.facts == (
         ("Key refused", "set NOVITA_KEY"),
         ("gpu", "HTTP 500; last read 2026-01-10 08:05 UTC"),

@@ -40,7 +40,7 @@ BILLED = [of("gpu-1", "H100"), of("gpu-2", "A100"), of("ep-9", "L40S", "llm_dedi
             id="a name in place of an id",
         ),
         pytest.param(
-            {"team": "zebra"}, ['team: "zebra" matches no stored spend; there is research, web'], id="no such team"
+            {"team": "zebra"}, ['team: "zebra" matches no stored spend; there is research and web'], id="no such team"
         ),
         pytest.param(
             {"subcategory": "Compute"},
