@@ -4,7 +4,7 @@ The oracle: what must hold of a run, from what the world knows, what receivers g
 It checks after every poll. It imports nothing that decides in alertd, and reads the daemon's figures only to compare.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from tests.simulation.oracle_rolling import RollingCheck, Since, longest_late_h
 from tests.simulation.oracle_running import Running
 from tests.simulation.oracle_seen import Seen, open_alerts
 from tests.simulation.oracle_slack import check_first_messages
+from tests.simulation.oracle_spend import check_spend
 from tests.simulation.oracle_values import check_values
 from tests.simulation.plan import (
     HOUR_S,
@@ -30,7 +31,7 @@ from tests.simulation.plan import (
     Wall,
 )
 from tests.simulation.receivers import Network
-from tests.simulation.rules import BY_TEAM, PAID, RulesFile
+from tests.simulation.rules import PAID, RulesFile
 from tests.simulation.violation import Violation
 from tests.simulation.world import Refused, World
 
@@ -181,7 +182,7 @@ class Oracle:
         if not is_quiet:
             return
         self._is_next, self._checked = len(self._cycles) == self._checked + 1, len(self._cycles)
-        refused = self._file()
+        refused, unread = self._file()
         self._check_alive(now_s)
         lately = [is_good for at_s, _, is_good in self._cycles if at_s > now_s - UNREAD_S]
         if self._is_clock_sure(now_s) and sum(lately) > 2:
@@ -195,12 +196,13 @@ class Oracle:
             self._check_notified(now_s, done_s, is_clock_sure=False)
             return
         groups = self._belief.groups()
-        self._check_spend(life, groups)
+        for text in check_spend(life, groups, self._world.start_s):
+            self._violate(now_s, "spend", text)
         for closing in self._inboxes.closings:
             if abs(datetime.fromisoformat(closing["endsAt"]).timestamp() - self._world.start_s - done_s) < UNSURE_S:
                 for text in self._budgets.check_closing(groups, closing):
                     self._violate(now_s, "messages", text)
-        self._check_alerts(life, groups, done_s, refused)
+        self._check_alerts(life, groups, done_s, refused, unread)
         self._check_notified(now_s, done_s, is_clock_sure=True)
         acknowledged = (one.fingerprint for one in self._seen.values() if one.acknowledged_by)
         self._inboxes.acknowledged = frozenset(acknowledged)
@@ -232,27 +234,35 @@ class Oracle:
     def _is_clock_sure(self, at_s: float) -> bool:
         return at_s > self._clock_doubt_until_s
 
-    def _file(self) -> dict[str, bool]:
-        """File what was answered, cycle by cycle; return which categories the last cycle could not read."""
-        refused: dict[str, bool] = {}
+    def _file(self) -> tuple[set[str], set[str]]:
+        """
+        File what was answered, cycle by cycle.
+
+        Returns:
+            Which categories the last cycle could not read; and those of them that no cycle which a kill ended before
+            it was done can have read either: it may have been committed.
+        """
+        refused, cut = set[str](), set[str]()
         for done_s, answered, _ in self._cycles:
             if answered <= self._read:
                 continue
-            refused, bare = {}, set[str]()
+            refused, cut, bare = set[str](), set[str](), set[str]()
             batch = self._world.answers[self._read : answered]
             began_s = batch[0].at_s
             for one in batch:
                 if isinstance(one, Refused):
-                    refused[one.category] = True
+                    refused.add(one.category)
                     if one.kind == "unlisted" and self._belief.may_be_bare(one.category, one.first, one.end):
                         bare.add(one.category)
                     continue
-                refused.pop(one.category, None)
+                refused.discard(one.category)
+                if any(one.at_s <= died_s <= done_s for died_s in self._deaths):
+                    cut.add(one.category)
                 is_sure = not self._is_disturbed(min(one.at_s, began_s), done_s) and self._is_clock_sure(one.at_s)
                 self._belief.take(one, began_s, is_sure=is_sure)
             self._read = answered
-            self._own.note_cycle(done_s, {one.category for one in batch} - (refused.keys() - bare))
-        return refused
+            self._own.note_cycle(done_s, {one.category for one in batch} - (refused - bare))
+        return refused, refused - cut
 
     def _is_disturbed(self, from_s: float, to_s: float) -> bool:
         dead = any(from_s - 1 <= at_s <= to_s + 1 for at_s in self._deaths)
@@ -285,31 +295,9 @@ class Oracle:
         if waited_s > 2 * POLL_S and not is_frozen:
             self._violate(now_s, "alive", f"no cycle for {waited_s / HOUR_S:.1f} h")
 
-    def _check_spend(self, life: Any, groups: Groups) -> None:
-        """Spend is equal to the last digit, for each owner of whom all is known."""
-        found = life.spend()
-        if found is None:
-            # Everything was forgotten after the cycle, to be read from the store at the next one.
-            return
-        first, said = found
-        first -= int(self._world.start_s) // HOUR_S
-        for category, owner in sorted(said.keys() - groups.keys()):
-            self._violate(self._world.now_s, "spend", f"{category} of {owner}: nobody billed it")
-        for (category, owner), group in groups.items():
-            if (
-                owner is None
-                or category.endswith((BY_TEAM, PAID))
-                or not group.is_known
-                or any(hour < first < hour + span for hour, span, _ in group.rows)
-            ):
-                continue
-            exact = sum(amount for hour, _, amount in group.rows if hour >= first)
-            if said.get((category, owner), 0) != exact:
-                found_sum = said.get((category, owner), 0)
-                text = f"{category} of {owner}: {found_sum} in place of {exact} (1e-10 USD) from hour {first} on"
-                self._violate(self._world.now_s, "spend", text)
-
-    def _check_alerts(self, life: Any, groups: Groups, done_s: float, refused: dict[str, bool]) -> None:
+    def _check_alerts(
+        self, life: Any, groups: Groups, done_s: float, refused: Collection[str], unread: Collection[str]
+    ) -> None:
         before: dict[str, Seen] | None = self._seen
         now = {one.fingerprint: one for one in open_alerts(life, self._world.start_s)}
         self._seen = now
@@ -341,6 +329,7 @@ class Oracle:
                 before=were,
                 now_h=done_s / HOUR_S,
                 is_complete=rule.reads not in refused if rule.reads else not refused,
+                may_be_read=rule.reads not in unread if rule.reads else not unread,
                 is_punctual=self._is_punctual,
                 late_h=self._late_h,
                 since=self._since,
@@ -368,7 +357,7 @@ class Oracle:
             for one, alert in self._inboxes.firing
             if one.at_s >= done_s - UNSURE_S
         ]
-        for text in check_values(rules, groups, sent, now, self._world):
+        for text in check_values(rules, groups, sent, now, self._world, now_h=now_h):
             self._violate(self._world.now_s, "messages", text)
         said = [
             (one.receiver, one.at_s, alert["fingerprint"])

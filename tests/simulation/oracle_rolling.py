@@ -105,6 +105,7 @@ class RollingCheck:
         seen: The open alerts by owner.
         before: The same after the cycle before; None where that was by another text, or was not seen.
         is_complete: The category was read well in the last cycle.
+        may_be_read: It was, or may have been in one that a kill ended since the cycle before.
         is_punctual: In this world nothing is late, revised or unreadable.
         late_h: No lateness can be more in this world, in hours.
     """
@@ -115,6 +116,7 @@ class RollingCheck:
     before: dict[str | None, Seen] | None
     now_h: float
     is_complete: bool
+    may_be_read: bool
     is_punctual: bool
     late_h: int
     since: Since
@@ -177,7 +179,7 @@ class RollingCheck:
 
     def _check_end(self, who: str, ends: Ends, place: Place) -> Iterator[str]:
         rule = self.rule
-        if not self.is_complete:
+        if not self.may_be_read:
             yield f"{who}: ended although {rule.category or 'a category'} could not be read"
         elif ends.about_at_least >= rule.leave * PARTS:
             yield f"{who}: ended although about {_usd(ends.about_at_least)} at least are in its window"
@@ -187,7 +189,7 @@ class RollingCheck:
             yield f"{who}: ended {kept}, and is to go on for {rule.keeps} h"
 
     def _check_fall(self, who: str, ends: Ends, severity: str) -> Iterator[str]:
-        if not self.is_complete:
+        if not self.may_be_read:
             yield f"{who}: fell from {severity} although {self.rule.category or 'a category'} could not be read"
         elif ends.about_at_least >= self.rule.leave_of(severity) * PARTS:
             yield f"{who}: fell from {severity} with about {_usd(ends.about_at_least)} at least in its window"
