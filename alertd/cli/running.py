@@ -45,7 +45,7 @@ def command(ctx: click.Context, *, as_json: bool) -> int:
 
 
 def _known(settings: "AskedSettings") -> "Snapshot":
-    from alertd.core.reports.running import BACK_HOURS
+    from alertd.core.reports.running import BACK_HOURS, RUNNING_CATEGORIES
     from alertd.daemon.watching import build_watched
     from alertd.queries.snapshot import read_snapshot
     from alertd.rules_file.load import load_rules
@@ -54,7 +54,7 @@ def _known(settings: "AskedSettings") -> "Snapshot":
     # No rule is evaluated: only the state of bills and lists matters.
     watched = replace(build_watched(rules, settings), rules=(), planned=(), reach=timedelta(hours=BACK_HOURS))
     with read_store(settings) as store:
-        return read_snapshot(store, watched, owners=rules.owners, now=now_of(store))
+        return read_snapshot(store, watched, owners=rules.owners, now=now_of(store), categories=RUNNING_CATEGORIES)
 
 
 def _json(row: "Running", alerts: tuple[str, ...]) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """What is known, read from the store: now, as a command sees it beside a daemon, or at an instant of the past."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from alertd.core.alert import Alert
@@ -25,13 +26,21 @@ class Snapshot:
     alerts: tuple[Alert, ...]
 
 
-def read_snapshot(store: Store, watched: Watched, *, owners: OwnerDirectory, now: datetime) -> Snapshot:
+def read_snapshot(
+    store: Store,
+    watched: Watched,
+    *,
+    owners: OwnerDirectory,
+    now: datetime,
+    categories: Collection[str] | None = None,
+) -> Snapshot:
     """
     Read everything that rules and reports look at.
 
     Args:
         watched: The store may still hold other accounts.
         owners: Those of the rules file.
+        categories: The only ones whose spend will be asked for; None for all.
 
     Raises:
         StoreError: The store cannot be read.
@@ -45,7 +54,7 @@ def read_snapshot(store: Store, watched: Watched, *, owners: OwnerDirectory, now
             spend[view] = SpendView(tables.load_series(), span, metrics=watched.metrics_of(view), owners=held.owners)
             spend[view].take_over(edge for edge in store.meta.edges if edge.view is view)
             spend[view].advance(hour_of(now))
-            spend[view].fill(tables.iter_blocks(span.start))
+            spend[view].fill(tables.iter_blocks(span.start, categories))
         return Snapshot(facts=build_facts(held, watched, spend, now), alerts=tuple(store.alerts.open_alerts()))
 
 

@@ -4,7 +4,7 @@ The bills hour by hour: series, books and blocks of both views, and the monthly 
 `alertd.core.spend.ledger` judges what the API returns; its results are stored here unchanged.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import field, replace
 from functools import partial
 from typing import ClassVar, NamedTuple
@@ -17,7 +17,8 @@ from alertd.core.spend.bill import BillPhase, MonthlyBill, Series, TrackedBill
 from alertd.core.spend.block import HourBlock
 from alertd.core.spend.ledger import CategoryBook, HourSummary, SeriesTable, Suspicion, summarise
 from alertd.core.spend.lists import View
-from alertd.core.spend.packing import pack, unpack
+from alertd.core.spend.packing import pack
+from alertd.store.blocks import iter_decoded
 from alertd.store.database import Database, Value
 from alertd.store.encoding import (
     from_json,
@@ -166,39 +167,44 @@ class Books:
         )
         return {row.hour: _summary(row, book) for row in rows}
 
-    def iter_blocks(self, from_hour: int) -> Iterator[tuple[int, HourBlock]]:
+    def iter_blocks(self, from_hour: int, categories: Collection[str] | None = None) -> Iterator[tuple[int, HourBlock]]:
         """
-        Yield (hour, block) of every category with spend in or after an hour, with a few megabytes in memory at a time.
+        Yield (hour, block) of each category with spend in or after an hour, with a few megabytes in memory at a time.
 
         Includes earlier blocks whose rows reach into that hour. Ordered by account, category and hour.
+
+        Args:
+            categories: Those to read; None for all.
         """
         sql = f"SELECT account, category FROM {self.BOOK} ORDER BY account, category"  # noqa: S608 -- a name of our own
         for account, category in self._database.rows(tuple[str, str], sql):
+            if categories is not None and category not in categories:
+                continue
             last: int | None = None
-            while batch := self._batch(account, category, from_hour, last):
-                yield from batch
-                last = batch[-1][0]
+            while rows := self._rows(account, category, from_hour, last):
+                yield from iter_decoded(rows, account, category)
+                last = rows[-1][0]
 
-    def _batch(self, account: str, category: str, from_hour: int, after: int | None) -> list[tuple[int, HourBlock]]:
+    def _rows(self, account: str, category: str, from_hour: int, after: int | None) -> list[tuple[int, bytes]]:
         sql = f"SELECT hour, block FROM {self.HOUR} WHERE account = ? AND category = ? AND end_hour > ?"  # noqa: S608
         values: list[Value] = [account, category, from_hour]
         if after is not None:
             sql += " AND hour > ?"
             values.append(after)
-        found = self._database.rows(tuple[int, bytes], f"{sql} ORDER BY hour LIMIT {_BATCH_HOURS}", values)
-        return [(hour, _block(data, account, category, hour)) for hour, data in found]
+        return self._database.rows(tuple[int, bytes], f"{sql} ORDER BY hour LIMIT {_BATCH_HOURS}", values)
 
     def blocks(self, account: str, category: str, hours: Iterable[int]) -> dict[int, HourBlock]:
         """Return the blocks of the requested hours; an hour without rows is absent."""
         where = "WHERE account = ? AND category = ? AND hour >= ? AND hour < ? ORDER BY hour"
         sql = f"SELECT hour, block FROM {self.HOUR} {where}"  # noqa: S608 -- a name of our own
         with self._database.snapshot():
-            return {
-                hour: _block(data, account, category, hour)
+            found = [
+                row
                 # One query for each run of hours: a first read requests a month of them.
                 for run in HourSet.of([HourRange(hour, hour + 1) for hour in hours])
-                for hour, data in self._database.rows(tuple[int, bytes], sql, (account, category, run.start, run.end))
-            }
+                for row in self._database.rows(tuple[int, bytes], sql, (account, category, run.start, run.end))
+            ]
+        return dict(iter_decoded(found, account, category))
 
     def save(self, table: SeriesTable, changes: Iterable[BookChange]) -> None:
         """
@@ -315,10 +321,6 @@ def _without(book: CategoryBook, before_hour: int) -> CategoryBook:
         failed=book.failed.remove(gone),
         suspicions={hour: s for hour, s in book.suspicions.items() if hour >= before_hour},
     )
-
-
-def _block(data: bytes, account: str, category: str, hour: int) -> HourBlock:
-    return read(lambda: unpack(data), where=f'account "{account}": {category}: block of hour {hour}')
 
 
 def _hour_row(book: CategoryBook, hour: int, block: HourBlock) -> _HourRow:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -444,3 +445,35 @@ def test_running_when_one_owner_is_billed_and_one_is_only_listed_then_both_deare
     assert "trainer (gpu-1)  H100" in shown
     assert [line.split()[-1] for line in shown.splitlines() if "gpu-1" in line] == [on.fingerprint[:8]]
     assert "gpu-2" not in shown
+
+
+@pytest.mark.parametrize(
+    ("category", "told"),
+    [("llm", "Nothing runs, as far as it is billed."), (None, "No bills were read yet.")],
+)
+def test_running_when_no_machine_is_billed_then_says_whether_anything_is(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    category: str | None,
+    told: str,
+) -> None:
+    """Only the spend of machines is read; that others are billed shows all the same that bills come."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ALERTD_DATABASE_URL", "sqlite:///./alertd.db")
+    (tmp_path / "rules.yaml").write_text("version: 1\nrules: []\n")
+    with closing(Store.open("sqlite:///./alertd.db", now=NOW)) as store:
+        if category is not None:
+            hour = hour_of(NOW) - 2
+            table = SeriesTable([Series("default", category, "", "key-1", "llama-3", "", "on-demand")])
+            blocks = {hour: block([6 * USD])}
+            book = CategoryBook(
+                account="default",
+                category=category,
+                hours={hour: summarise(hour, blocks[hour])},
+                covered=HourSet.of([HourRange(hour - 200, hour + 3)]),
+                read_at=NOW - timedelta(minutes=3),
+            )
+            store.save_facts(table, books=[BookChange(book=book, blocks=blocks)])
+        assert run(["running"]) == 0
+    assert capsys.readouterr().out.strip() == told

@@ -176,6 +176,7 @@ def test_iter_blocks_when_over_many_hours_then_all_in_order_from_the_hour_on(sto
     found = [(hour, block.total) for hour, block in store.bills.iter_blocks(HOUR)]
     assert found == [(HOUR - 150, 300), *[(HOUR + n, n + 1) for n in range(200)], (HOUR + 5, 7)]
     assert [hour for hour, _ in store.bills.iter_blocks(HOUR + 199)] == [HOUR + 199]
+    assert [hour for hour, _ in store.bills.iter_blocks(HOUR, ("llm",))] == [HOUR + 5]
 
 
 def test_prune_when_hours_go_then_they_count_as_never_read(store: Store) -> None:
@@ -221,6 +222,15 @@ def test_row_when_it_was_damaged_then_the_error_says_where_and_what_to_do(
         with pytest.raises(StoreError, match=message) as caught:
             list(store.bills.iter_blocks(0) if "block" in message else store.bills.load_books())
         assert "backup" in str(caught.value)
+
+
+def test_block_when_one_of_many_is_damaged_then_the_error_names_its_hour(store: Store, url: str, place: Place) -> None:
+    """They are decoded together; whoever has to look at the damage needs its place."""
+    change = change_of({HOUR + n: block_of(*[5] * 100) for n in range(9)})
+    store.save_facts(table_of(100), books=[change])
+    place.run(url, f"UPDATE bill_hour SET block = substr(block, 1, 50) WHERE hour = {HOUR + 4}")
+    with pytest.raises(StoreError, match=f"block of hour {HOUR + 4} cannot be read"):
+        list(store.bills.iter_blocks(0))
 
 
 def test_row_when_a_number_became_text_then_said_so(path: Path) -> None:

@@ -5,7 +5,7 @@ The running totals of a spend view, and how hours are added to them and subtract
 two rows.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,8 @@ from alertd.core.spend.totals import GROWTH, LongTotals, Magnitude, OpenRows, sh
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+_CELLS_AT_ONCE = 1 << 15
 
 
 class RunningTotals:
@@ -51,21 +53,38 @@ class RunningTotals:
             # Nothing was ever billed.
             return
         self.fit()
-        for hour, block in blocks:
-            short, long = self._split(block)
-            self._note_open(hour, long, 1)
-            for metric, totals in self.of.items():
-                for part in (short, self._billed(hour, long)):
-                    for offset, series, amounts in spread(part, metric):
-                        if hour + offset in self._span:
-                            self.magnitude[metric].grow(series, amounts, 1)
-                            row = hour + offset - self._span.start + 1
-                            np.add.at(totals[row], series, amounts)
-                            if part is not short:
-                                columns = self.long.columns(series)
-                                np.add.at(self.long.totals[metric][row], columns, amounts)
+        for batch in _batches(blocks):
+            self._fill(batch)
         for totals in (*self.of.values(), *self.long.totals.values()):
             np.cumsum(totals, axis=0, out=totals)
+
+    def _fill(self, batch: Sequence[tuple[int, HourBlock]]) -> None:
+        hours = np.repeat(np.array([hour for hour, _ in batch], np.int64), [len(block) for _, block in batch])
+        series = np.concatenate([block.series for _, block in batch])
+        is_short = np.concatenate([block.span for _, block in batch]) <= 1
+        if not is_short.all():
+            self._fill_long(batch)
+        chosen = is_short & (hours >= self._span.start) & (hours < self._span.end)
+        if not chosen.all():
+            hours, series = hours[chosen], series[chosen]
+        for metric, totals in self.of.items():
+            amounts = np.concatenate([block.column(metric) for _, block in batch])
+            amounts = amounts if len(amounts) == len(series) else amounts[chosen]
+            self.magnitude[metric].grow(series, amounts, 1)
+            np.add.at(totals.reshape(-1), (hours - self._span.start + 1) * totals.shape[1] + series, amounts)
+
+    def _fill_long(self, batch: Iterable[tuple[int, HourBlock]]) -> None:
+        """Load the rows longer than an hour, which few blocks have."""
+        for hour, block in batch:
+            _, long = self._split(block)
+            self._note_open(hour, long, 1)
+            for metric, totals in self.of.items():
+                for offset, series, amounts in spread(self._billed(hour, long), metric):
+                    if hour + offset in self._span:
+                        self.magnitude[metric].grow(series, amounts, 1)
+                        row = hour + offset - self._span.start + 1
+                        np.add.at(totals[row], series, amounts)
+                        np.add.at(self.long.totals[metric][row], self.long.columns(series), amounts)
 
     def replace(self, hour: int, old: HourBlock, new: HourBlock) -> "NDArray[np.int32]":
         """Subtract the differing cells of an hour's old block, add those of its new one; return the series of both."""
@@ -129,3 +148,17 @@ class RunningTotals:
                 width = int(len(self._table) * GROWTH)
                 self.of[metric] = wider(totals, width)
                 self.magnitude[metric].fit(width)
+
+
+def _batches(blocks: Iterable[tuple[int, HourBlock]]) -> Iterator[list[tuple[int, HourBlock]]]:
+    """Gather blocks, so that an operation is on many cells and yet needs only a few megabytes."""
+    batch: list[tuple[int, HourBlock]] = []
+    cells = 0
+    for hour, block in blocks:
+        batch.append((hour, block))
+        cells += len(block)
+        if cells >= _CELLS_AT_ONCE:
+            yield batch
+            batch, cells = [], 0
+    if batch:
+        yield batch

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.core.spend.block import HourBlock, encode
-from alertd.core.spend.packing import pack, unpack
+from alertd.core.spend.packing import pack, unpack, unpack_each
 from tests.examples import examples
 
 LARGEST = 2**63 - 1
@@ -45,6 +45,15 @@ def test_block_when_packed_then_every_cell_is_back(block: HourBlock) -> None:
     found = unpack(pack(block))
     assert encode(found) == encode(block)
     assert [getattr(found, name).dtype for name in HourBlock.__slots__] == [np.int32, np.int32] + [np.int64] * 3
+
+
+@given(several=st.lists(blocks(), max_size=6))
+@examples(20, thorough=1_000)
+def test_blocks_when_unpacked_together_then_as_one_by_one(several: list[HourBlock]) -> None:
+    """A column of each is widened in one go with its neighbours' of the same width; no cell may go to another block."""
+    packed = [pack(block) for block in several]
+    assert [encode(found) for found in unpack_each(packed)] == [encode(unpack(data)) for data in packed]
+    assert [encode(unpack(data)) for data in packed] == [encode(block) for block in several]
 
 
 @pytest.mark.parametrize("count", [1, 64, 1000])
