@@ -33,6 +33,12 @@ _SETTINGS = {
     "autovacuum": "off",
 }
 """Server settings. The driver itself must turn synchronous_commit on, whatever is set here."""
+_WHO_IS_ASKED = """
+local all with_password scram-sha-256
+local all barred reject
+local all peer peer
+"""
+"""Roles that are not simply let in, for tests that create them."""
 PASSWORD = "canary-database-password"
 USER = "alertd"
 
@@ -113,6 +119,8 @@ def running_server(*, is_durable: bool = False) -> Iterator[PostgresServer]:
             group=owner,
             extra_groups=groups,
         )
+        rules = folder / "data" / "pg_hba.conf"
+        rules.write_text(_WHO_IS_ASKED + rules.read_text(encoding="utf-8"), encoding="utf-8")
         chosen = _SETTINGS | ({"fsync": "on", "full_page_writes": "on"} if is_durable else {})
         settings = [part for name, value in chosen.items() for part in ("-c", f"{name}={value}")]
         with (folder / "log").open("wb") as log:

@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 from alertd.errors import StoreError
+from alertd.store.file_faults import refused
 
 _OWNER_ONLY = 0o600
 _PID_DIGITS = 20
@@ -47,7 +48,7 @@ class FileLock:
             if error.errno == errno.ELOOP:
                 # The pid must not be written into a file of somebody else's choice.
                 raise StoreError(f"{path}: is a link, which alertd's lock never is; remove it") from error
-            raise _cannot_lock(path, error) from error
+            raise refused(path, "cannot be locked", error) from error
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise StoreError(f"{path}: is not a regular file, as alertd's lock is; remove it")
@@ -61,7 +62,7 @@ class FileLock:
             raise StoreLocked(database, pid) from None
         except OSError as error:
             os.close(descriptor)
-            raise _cannot_lock(path, error) from error
+            raise refused(path, "cannot be locked", error) from error
         return cls(descriptor)
 
     def hold(self, database: Path) -> None:
@@ -76,12 +77,13 @@ class FileLock:
             StoreError: It cannot be opened or locked.
         """
         try:
-            self._database = os.open(database, os.O_RDONLY)
+            # For reading alone SQLite would open it, too, and fail at the first write.
+            self._database = os.open(database, os.O_RDWR)
             fcntl.flock(self._database, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StoreLocked(database, None) from None
         except OSError as error:
-            raise _cannot_lock(database, error) from error
+            raise refused(database, "cannot be opened and locked", error) from error
 
     def release(self) -> None:
         """Release the lock; may be called repeatedly."""
@@ -99,10 +101,3 @@ class FileLock:
 def _read_pid(descriptor: int) -> int | None:
     text = os.pread(descriptor, _PID_DIGITS, 0).strip()
     return int(text) if text.isdigit() else None
-
-
-def _cannot_lock(path: Path, error: OSError) -> StoreError:
-    return StoreError(
-        f"{path}: cannot take the lock: {error.strerror}; the folder must exist, have room, "
-        "be writable by this user and allow locks (not every network file system does)"
-    )

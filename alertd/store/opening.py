@@ -6,8 +6,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alertd.errors import SettingsError, StoreError
+from alertd.errors import SettingsError
 from alertd.store.database import Database
+from alertd.store.file_faults import is_file_there
 from alertd.store.lease import Lease, holder_of
 from alertd.store.lock import FileLock
 from alertd.store.migrate import has_tables, migrate, require_current, require_ours, shipped_migrations
@@ -44,8 +45,7 @@ def open_to_write(url: str, *, on_lost: Callable[[], None]) -> tuple[Database, L
     # Two names of the same file must not give two locks.
     # realpath accepts circular links; opening them reports the error.
     path = Path(os.path.realpath(address))
-    if path.exists() and not path.is_file() and not path.is_dir():
-        raise StoreError(f"{path}: is not a file; set ALERTD_DATABASE_URL to another")
+    is_file_there(path)
     lock = FileLock.take(path)
     try:
         create_file(path)
@@ -106,7 +106,7 @@ def copy_into_memory(url: str) -> SqliteDatabase:
                 if has_tables(shared):
                     require_current(shared, shipped_migrations())
                     shared.copy_into(memory)
-        elif address is not None and address.exists():
+        elif address is not None and is_file_there(address):
             with closing(SqliteDatabase.open_read_only(address)) as file:
                 file.copy_into(memory)
     except BaseException:
@@ -127,7 +127,7 @@ def is_there(url: str) -> bool:
     if isinstance(address, PostgresUrl):
         with closing(_postgres(address, is_read_only=True)) as database:
             return has_tables(database)
-    return address is not None and address.exists()
+    return address is not None and is_file_there(address)
 
 
 class LeaseWatch:

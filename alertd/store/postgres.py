@@ -102,20 +102,20 @@ class PostgresDatabase:
     def _connect(self) -> PostgresConnection:
         try:
             given = conninfo_to_dict(self._address.url)
+            defaults = {name: text for name, text in _CONNECTING.items() if name not in given}
+            with self._explained():
+                # This module begins and ends transactions itself. Prepared statements are bound to a session.
+                connection = PostgresConnection.connect(
+                    make_conninfo(self._address.url, client_encoding="utf8", **defaults),
+                    autocommit=True,
+                    prepare_threshold=None,
+                    cursor_factory=RawCursor,
+                )
         except psycopg.ProgrammingError:
             # libpq quotes the part that it cannot parse, which may be a password.
             raise SettingsError(
                 "ALERTD_DATABASE_URL: libpq cannot read this PostgreSQL URL; check its host, port and options"
             ) from None
-        defaults = {name: text for name, text in _CONNECTING.items() if name not in given}
-        with self._explained():
-            # This module begins and ends transactions itself. Prepared statements are bound to a session.
-            connection = PostgresConnection.connect(
-                make_conninfo(self._address.url, client_encoding="utf8", **defaults),
-                autocommit=True,
-                prepare_threshold=None,
-                cursor_factory=RawCursor,
-            )
         connection.adapters.register_loader("text", TextLoader)
         connection.adapters.register_dumper(bytes, BytesBinaryDumper)
         return connection

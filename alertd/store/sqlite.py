@@ -14,6 +14,7 @@ import msgspec
 
 from alertd.errors import StoreError
 from alertd.store.database import Dialect, ShapeT, Value
+from alertd.store.file_faults import is_file_there, refused
 
 BUSY_TIMEOUT_MS = 5_000
 """How long a statement waits for another process that has locked the file."""
@@ -72,9 +73,8 @@ class SqliteDatabase:
         Raises:
             StoreError: There is none, or it cannot be read.
         """
-        if not path.exists():
+        if not is_file_there(path):
             raise StoreError(f"no database at {path}; start `alertd run` first or set ALERTD_DATABASE_URL")
-        _require_file(path)
         return cls._connect(path, mode="ro")
 
     @classmethod
@@ -257,7 +257,7 @@ class SqliteDatabase:
             draft.rename(path)
             _sync_folder(path.parent)
         except OSError as error:
-            raise StoreError(f"{path}: the backup cannot be written: {error.strerror}") from error
+            raise refused(path, "the backup cannot be written", error) from error
         finally:
             draft.unlink(missing_ok=True)
 
@@ -289,19 +289,12 @@ def create_file(path: Path) -> None:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
     except FileExistsError:
-        _require_file(path)
+        is_file_there(path)
     except OSError as error:
-        raise StoreError(
-            f"{path}: cannot be created: {error.strerror}; the folder must exist and be writable by this user"
-        ) from error
+        raise refused(path, "cannot be created", error) from error
     else:
         os.close(descriptor)
         _sync_folder(path.parent)
-
-
-def _require_file(path: Path) -> None:
-    if not path.is_file():
-        raise StoreError(f"{path}: is not a file; set ALERTD_DATABASE_URL to the path of a file")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,12 +1,15 @@
 """How a store is opened: by which URL, with which modes, and what is refused with which words."""
 
+import errno
 import os
 import re
 import sqlite3
 import stat
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +18,7 @@ from alertd.store.migrate import Migration, migrate, require_current, shipped_mi
 from alertd.store.sqlite import SqliteDatabase
 from alertd.store.store import Store
 from alertd.store.url import parse_database_url
+from tests.postgres_server import NOBODY
 from tests.store.samples import HOUR, NOW, alert_of, block_of, change_of, table_of
 
 # A new store is part of what is tested here.
@@ -164,8 +168,99 @@ def test_file_when_it_cannot_be_used_then_refused_with_the_remedy(
 
 def test_folder_when_missing_then_refused_with_the_remedy(tmp_path: Path) -> None:
     """A folder that is made by guess hides a typing error."""
-    with pytest.raises(StoreError, match="No such file or directory; the folder must exist"):
+    with pytest.raises(StoreError, match=f"No such file or directory; make the folder {tmp_path}/missing, or set"):
         Store.open(f"sqlite:///{tmp_path}/missing/alertd.db", now=NOW)
+
+
+@pytest.fixture
+def foreign() -> Iterator[Path]:
+    """A store of a user without special rights; the superuser, who may run the tests, can open everything."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "data" / "alertd.db"
+        path.parent.mkdir()
+        Store.open(f"sqlite:///{path}", now=NOW).close()
+        if os.geteuid() == 0:
+            for owned in (path.parent.parent, path.parent, *path.parent.iterdir()):
+                os.chown(owned, NOBODY, NOBODY)
+            os.seteuid(NOBODY)
+        try:
+            yield path
+        finally:
+            os.seteuid(os.getuid())
+            path.parent.chmod(0o700)
+
+
+@pytest.mark.parametrize(
+    ("place", "mode", "message"),
+    [
+        pytest.param("alertd.db", 0o400, "cannot be opened and locked: Permission denied", id="a file to read only"),
+        pytest.param("alertd.db", 0, "cannot be opened and locked: Permission denied", id="a file of others"),
+        pytest.param("alertd.db.lock", 0o400, "cannot be locked: Permission denied", id="a lock to read only"),
+        pytest.param("", 0o500, "it cannot be written", id="a folder to read only"),
+        pytest.param("", 0o600, "cannot be opened: Permission denied", id="a folder that nobody may enter"),
+    ],
+)
+def test_store_when_its_user_lacks_a_right_then_refused_with_the_remedy(
+    foreign: Path, place: str, mode: int, message: str
+) -> None:
+    """A file to read only opened without a word, and the first cycle failed; a closed folder was a traceback."""
+    (foreign.parent / place).chmod(mode)
+    with pytest.raises(StoreError, match=re.escape(message)) as caught:
+        Store.open(f"sqlite:///{foreign}", now=NOW)
+    assert str(caught.value).startswith(str(foreign))
+    assert re.search("; let this user (read and )?write the file and its folder$", str(caught.value))
+
+
+def test_file_when_another_program_keeps_it_locked_then_refused_with_the_remedy(
+    path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tools for SQLite hold a lock for as long as an edit is not committed."""
+    Store.open(url, now=NOW).close()
+    monkeypatch.setattr("alertd.store.sqlite.BUSY_TIMEOUT_MS", 0)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StoreError, match="database is locked: another process keeps it locked; close whatever"):
+            Store.open(url, now=NOW)
+
+
+def test_disk_when_full_at_the_start_then_refused_with_the_remedy(
+    path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tables need room before there is a single bill."""
+    connect = sqlite3.connect
+
+    def on_a_small_disk(*given: Any, **named: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(*given, **named)
+        connection.execute("PRAGMA max_page_count = 3")
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", on_a_small_disk)
+    with pytest.raises(StoreError, match=re.escape(f"{path}: database or disk is full: the disk is full; make room")):
+        Store.open(url, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        pytest.param(errno.ENOSPC, "make room on the disk", id="full"),
+        pytest.param(errno.EROFS, "mount the file system writable, or set ALERTD_DATABASE_URL", id="read-only"),
+        pytest.param(errno.ENOLCK, "this file system cannot lock files; use a local disk", id="no locks"),
+        pytest.param(errno.ENAMETOOLONG, "look at the disk, or set ALERTD_DATABASE_URL to another file", id="another"),
+    ],
+)
+def test_lock_when_the_system_refuses_it_then_said_why_and_what_helps(
+    path: Path, url: str, number: int, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One sentence for every reason named five, four of which were wrong."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(StoreError) as caught:
+        Store.open(url, now=NOW)
+    assert str(caught.value).startswith(f"{path}.lock: cannot be locked: {os.strerror(number)}; {remedy}")
 
 
 def test_empty_file_when_opened_then_used(path: Path, url: str) -> None:

@@ -136,6 +136,195 @@ def test_user_when_it_may_not_create_tables_then_said_so(postgres: PostgresServe
         postgres.run("DROP ROLE reader")
 
 
+ASK_FOR_USER = "check the user and password in ALERTD_DATABASE_URL, PGPASSWORD or ~/.pgpass"
+
+
+@pytest.mark.parametrize(
+    ("user", "rights", "message"),
+    [
+        pytest.param(
+            "with_password",
+            "LOGIN PASSWORD 'another'",
+            f'password authentication failed for user "with_password": {ASK_FOR_USER}',
+            id="a wrong password",
+        ),
+        pytest.param(
+            "with_password",
+            "LOGIN PASSWORD NULL",
+            f'failed for user "with_password": {ASK_FOR_USER}',
+            id="no password set",
+        ),
+        pytest.param(
+            "barred",
+            "LOGIN",
+            'database "{name}", no encryption: let this user in from this host in the server\'s pg_hba.conf',
+            id="a user whom the server's rules keep out",
+        ),
+        pytest.param(
+            "peer",
+            "LOGIN",
+            'Peer authentication failed for user "peer": let this user in from this host in the server\'s pg_hba.conf',
+            id="another user of the system",
+        ),
+        pytest.param(
+            "silent",
+            "NOLOGIN",
+            'role "silent" is not permitted to log in: let it log in (ALTER ROLE … LOGIN), or name another user',
+            id="a role that is no user",
+        ),
+        pytest.param(
+            "crowd",
+            "LOGIN CONNECTION LIMIT 0",
+            'too many connections for role "crowd": the server is out of connections',
+            id="as many connections as it may have",
+        ),
+        pytest.param(
+            "outsider",
+            "LOGIN",
+            'permission denied for database "{name}": let this user connect to it (GRANT CONNECT ON DATABASE …)',
+            id="a user who may not use the database",
+        ),
+    ],
+)
+def test_server_when_it_refuses_a_user_then_said_why_with_the_remedy(
+    postgres: PostgresServer, url: str, user: str, rights: str, message: str
+) -> None:
+    """A server that answers runs: to check whether it does helps nobody."""
+    name = name_of(url)
+    postgres.run(f"REVOKE CONNECT ON DATABASE {name} FROM PUBLIC")
+    postgres.run(f"CREATE ROLE {user} {rights}")
+    if user != "outsider":
+        postgres.run(f"GRANT CONNECT ON DATABASE {name} TO {user}")
+    try:
+        for opened in (Store.open, Store.open_memory_copy):
+            with pytest.raises(StoreError) as caught:
+                opened(postgres.url(name, user=user), now=NOW)
+            text = str(caught.value)
+            assert text.startswith(f"postgresql://{user}@{postgres.folder}/{name}: ")
+            assert message.format(name=name) in text
+            assert PASSWORD not in text
+    finally:
+        postgres.run(f"REVOKE CONNECT ON DATABASE {name} FROM {user}")
+        postgres.run(f"DROP ROLE {user}")
+
+
+def test_server_when_it_asks_for_a_password_and_there_is_none_then_said_so(postgres: PostgresServer, url: str) -> None:
+    """A `~/.pgpass` that another user owns is not read, and nobody says so."""
+    postgres.run("CREATE ROLE with_password LOGIN PASSWORD 'x'")
+    try:
+        with pytest.raises(StoreError, match=f": no password supplied: {ASK_FOR_USER}$"):
+            Store.open(postgres.url(name_of(url), user="with_password").replace(f":{PASSWORD}@", "@"), now=NOW)
+    finally:
+        postgres.run("DROP ROLE with_password")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        pytest.param(
+            "none",
+            "",
+            'database "none" does not exist: create the database, or name another one',
+            id="no such database",
+        ),
+        pytest.param(
+            "template0",
+            "",
+            'database "template0" is not currently accepting connections: name another database',
+            id="a database that takes no connections",
+        ),
+        pytest.param(
+            "postgres", "&sslmode=foo", 'invalid sslmode value: "foo": check the options in', id="no such mode"
+        ),
+        pytest.param(
+            "postgres",
+            "&options=-cfoo%3Dbar",
+            'unrecognized configuration parameter "foo": check the options in',
+            id="no such parameter",
+        ),
+        pytest.param(
+            "postgres",
+            "&target_session_attrs=standby",
+            "server is not in hot standby mode: check the options in",
+            id="a standby that is none",
+        ),
+    ],
+)
+def test_server_when_it_refuses_what_the_url_names_then_said_why_with_the_remedy(
+    postgres: PostgresServer, name: str, options: str, message: str
+) -> None:
+    """So a slip in the URL is not looked for in the network."""
+    with pytest.raises(StoreError) as caught:
+        Store.open(postgres.url(name) + options, now=NOW)
+    assert str(caught.value).startswith(f"postgresql://alertd@{postgres.folder}/{name}: {message}")
+
+
+def test_url_when_an_option_is_no_number_then_refused(postgres: PostgresServer) -> None:
+    """psycopg reads some options itself, and calls it a mistake of the program's."""
+    with pytest.raises(SettingsError, match="libpq cannot read this PostgreSQL URL; check its host, port and options"):
+        Store.open(postgres.url("postgres") + "&connect_timeout=soon", now=NOW)
+
+
+def test_server_when_it_offers_no_tls_then_said_what_to_check() -> None:
+    """A server's first answer to whoever demands TLS is one letter."""
+    with socket.create_server(("127.0.0.1", 0)) as plain:
+
+        def refuse() -> None:
+            client, _ = plain.accept()
+            with client:
+                client.recv(8)
+                client.sendall(b"N")
+                client.recv(1)
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        with pytest.raises(
+            StoreError, match="server does not support SSL, but SSL was required: check sslmode, sslroot"
+        ):
+            Store.open_read_only(f"postgresql://me@127.0.0.1:{plain.getsockname()[1]}/x?sslmode=require")
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        pytest.param("SSL error: certificate verify failed", "check sslmode, sslrootcert", id="an unknown issuer"),
+        pytest.param(
+            'server certificate for "db.example.com" does not match host name "127.0.0.1"',
+            "check sslmode, sslrootcert",
+            id="another host's certificate",
+        ),
+        pytest.param(
+            'root certificate file "/nowhere" does not exist\nEither provide the file, or change sslmode.',
+            "check sslmode, sslrootcert",
+            id="no file of issuers",
+        ),
+        pytest.param(
+            "FATAL:  session is read-only",
+            "name the primary server in ALERTD_DATABASE_URL",
+            id="a standby, for writers",
+        ),
+        pytest.param(
+            "FATAL:  the database system is starting up",
+            "a running alertd carries on by itself",
+            id="a server that starts",
+        ),
+        pytest.param(
+            "FATAL:  Passwort-Authentifizierung fehlgeschlagen",
+            "the server answers and refuses; check user, password, database and options in ALERTD_DATABASE_URL",
+            id="a server that speaks another language",
+        ),
+        pytest.param("timeout expired", "a running alertd carries on by itself", id="silence"),
+    ],
+)
+def test_refusal_when_libpq_has_no_code_for_it_then_its_text_decides(reason: str, said: str) -> None:
+    """libpq passes on the text of a server that refuses a connection, without its SQLSTATE."""
+    with pytest.raises(StoreError, match=re.escape(said)) as caught, explained("postgresql://db/alertd", ()):
+        raise psycopg.OperationalError(f'connection failed: connection to server at "db", port 5432 failed: {reason}')
+    first = reason.removeprefix("FATAL:  ").partition("\n")[0]
+    assert str(caught.value).startswith(f"postgresql://db/alertd: {first}: ")
+
+
 def test_reader_when_there_is_nothing_yet_then_notified_to_start_one(url: str) -> None:
     """`alertd spend` before the first run."""
     with pytest.raises(StoreError, match="has no tables yet; start `alertd run` first"):
