@@ -91,7 +91,8 @@ class Oracle:
         self._said_delivered: list[tuple[str, str]] = []
 
     def note_start(self, at_s: float) -> None:
-        self._up_since_s = self._inboxes.up_since_s = at_s
+        self._up_since_s = at_s
+        self._inboxes.starts.append(at_s)
 
     def note_end(self, at_s: float, *, is_killed: bool, error: BaseException | None) -> None:
         self._deaths.append(at_s)

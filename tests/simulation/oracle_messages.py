@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
+from tests.simulation.oracle_seen import RANKS
 from tests.simulation.plan import DAY_S, HOUR_S, POLL_S
 from tests.simulation.receivers import Network, Taken
 from tests.simulation.rules import ESCALATED_TO, MUTED, QUIET_RECEIVER, RulesFile
@@ -18,8 +19,8 @@ FALLBACK = "spare"
 _FIRED = re.compile(r"[Ff]iring since (\d{4}-\d\d-\d\d \d\d:\d\d) UTC")
 MOST_COPIES = 3
 CUT_WITHIN_S = 60
-REPEATED_WITHIN_S = 150
-"""After a start: what was on its way when the process was killed is due again a minute later."""
+REPEATED_S = (55, 150)
+"""How long after a start the one notification comes again that was on its way when the process was killed."""
 UNSURE_H = 1.2
 """So far off a clock may be that is still decided by."""
 PROMPT = ("pager", "bridge", QUIET_RECEIVER)
@@ -56,8 +57,10 @@ class Inboxes:
     """Each alert that was said to fire, of those that were read last."""
     closings: list[dict[str, Any]] = field(default_factory=list)
     """What said that an alert of a budget ended, of those that were read last."""
-    up_since_s: float = 0.0
-    """When the process started: soon after, it repeats what was on its way when the one before was killed."""
+    starts: list[float] = field(default_factory=list)
+    """When each process started: soon after, it repeats what was on its way when the one before was killed."""
+    _on_its_way: dict[float, str] = field(default_factory=dict)
+    """By when a process started the key of what it repeats in quiet hours: one is on its way at a time."""
     skew_s: float = 0.0
     """How far the wall clock is off, which dates what begins as long as it is decided by."""
     stood_in: int = 0
@@ -143,9 +146,12 @@ class Inboxes:
 
     def _was_on_its_way(self, one: Taken, cuts: Sequence[float]) -> bool:
         """Return whether a copy may have left before quiet hours began, in which alertd started and repeats it."""
-        died_s = max((at_s for at_s in cuts if at_s < one.at_s), default=None)
-        is_repeated = died_s is not None and 0 <= one.at_s - self.up_since_s < REPEATED_WITHIN_S
-        return is_repeated and died_s is not None and not all(self.rules.may_be_quiet(died_s))
+        for start_s in self.starts:
+            died_s = max((at_s for at_s in cuts if at_s < start_s), default=None)
+            is_repeated = REPEATED_S[0] <= one.at_s - start_s < REPEATED_S[1]
+            if is_repeated and died_s is not None and not all(self.rules.may_be_quiet(died_s)):
+                return self._on_its_way.setdefault(start_s, one.key) == one.key
+        return False
 
     def _check_quiet(self, one: Taken) -> Iterator[str]:
         offs = (-UNSURE_H, 0, UNSURE_H) if self.rules.is_clock_set else (0,)
@@ -197,6 +203,10 @@ class Inboxes:
             yield from self._check_prompt(network, one, alert, cuts, excuses)
         if one.receiver == ESCALATED_TO and now.status == "firing":
             yield from self._check_escalation(network, one, alert, before)
+        if one.is_of_people:
+            # A rise that a silence withholds is news still, although it names the severity.
+            is_same = before is not None and before.starts_at == now.starts_at
+            now.severity = before.severity if before is not None and is_same else RANKS[0]
         self.known[place] = now
 
     def _check_prompt(
