@@ -84,9 +84,9 @@ class _Last:
 
     by_group: dict[Labels, _Judged] = field(default_factory=dict)
     verdicts: Verdicts | None = None
-    """The verdicts by which none of them moved; None if any did."""
+    """The verdicts by which they were judged."""
     moves: list[Move] = field(default_factory=list)
-    """Their moves in that evaluation."""
+    """Their moves by those verdicts, once none of them moved any more."""
 
     @classmethod
     def of(cls, rule: GroupRule) -> "_Last":
@@ -96,39 +96,35 @@ class _Last:
             rule.kept[_Last] = found = _Last()
         return found
 
-    def are_of(self, opened: list[Alert], facts: Facts) -> bool:
+    def are_of(self, opened: Mapping[Labels, Alert], facts: Facts) -> bool:
         """Return whether these are the same alert objects, with the same entries of their owners in the lists."""
         if len(opened) != len(self.moves) or any(
-            move.after is not alert for move, alert in zip(self.moves, opened, strict=True)
+            move.after is not alert for move, alert in zip(self.moves, opened.values(), strict=True)
         ):
             return False
         return not facts.resources or all(
-            self.by_group[alert.group].resource == _resource(facts, alert) for alert in opened
+            self.by_group[group].resource == _resource(facts, alert) for group, alert in opened.items()
         )
 
 
 def _judge_one(rule: Rule, facts: Facts, of_rule: Mapping[str, Alert], steady: Collection[Labels]) -> list[Move]:
-    opened = [alert for alert in of_rule.values() if alert.state is not AlertState.RESOLVED]
+    watched = {alert.group: alert for alert in of_rule.values() if alert.state is not AlertState.RESOLVED}
     kept = rule if isinstance(rule, GroupRule) else None
-    same = _all_again(kept, facts, opened, steady) if opened and kept is not None else None
+    samples = kept.evaluate(facts, watched, steady) if kept and steady else rule.evaluate(facts, watched)
+    same = _all_again(kept, facts, watched) if watched and kept is not None else None
     if same is not None:
         return same
-    watched = {alert.group: alert for alert in opened}
     gone = [(alert, rule.left_out(facts, group)) for group, alert in watched.items() if rule.has_keys_of(group)]
     moves = [Move(before=alert, after=end(alert, reason=why, now=facts.now), rule=rule) for alert, why in gone if why]
-    for move in moves:
-        del watched[move.after.group]
-    samples = kept.evaluate(facts, watched, steady) if kept and steady else rule.evaluate(facts, watched)
+    if moves:
+        for move in moves:
+            del watched[move.after.group]
+        samples = rule.evaluate(facts, watched)
     if not (samples or watched or moves):
         # The usual case.
         return moves
     by_group = {sample.group: sample for sample in samples}
-    again: dict[Labels, Move] = {}
-    if kept is not None:
-        last = _Last.of(kept).by_group
-        for group, alert in watched.items():
-            if (same_move := _again(kept, facts, alert, by_group.get(group), last.get(group))) is not None:
-                again[group] = same_move
+    again = _those_again(kept, facts, watched, by_group) if kept is not None else {}
     others = [sample for sample in samples if sample.group not in again]
     moves += [_closed(move, rule, facts) for move in step_rule(rule, others, of_rule, watched, facts.now)]
     opened = [move.after for move in moves if move.after.state is not AlertState.RESOLVED]
@@ -140,24 +136,32 @@ def _judge_one(rule: Rule, facts: Facts, of_rule: Mapping[str, Alert], steady: C
     return moves
 
 
-def _all_again(rule: GroupRule, facts: Facts, opened: list[Alert], steady: Collection[Labels]) -> list[Move] | None:
-    """Return the moves of a rule's open alerts if an evaluation would change none of them; else None."""
-    verdicts, last = rule.unmoved(facts, [alert.group for alert in opened], steady), _Last.of(rule)
-    if verdicts is None:
+def _all_again(rule: GroupRule, facts: Facts, watched: Mapping[Labels, Alert]) -> list[Move] | None:
+    """Return the moves of a rule's open alerts if its last evaluation changes none of them; else None."""
+    verdicts, last = rule.verdicts, _Last.of(rule)
+    if verdicts is None or verdicts is not last.verdicts:
         return None
-    if verdicts is last.verdicts and last.are_of(opened, facts):
+    if last.are_of(watched, facts):
         # The usual case: nothing has changed these alerts since.
         return last.moves
-    if last.by_group.keys() != {alert.group for alert in opened}:
+    if last.by_group.keys() != watched.keys():
         return None
-    moves = []
-    for alert in opened:
-        move = _again(rule, facts, alert, verdicts.by_group.get(alert.group), last.by_group.get(alert.group))
-        if move is None:
-            return None
-        moves.append(move)
-    last.verdicts, last.moves = verdicts, moves
-    return moves
+    again = _those_again(rule, facts, watched, verdicts.by_group)
+    if len(again) < len(watched):
+        return None
+    last.moves = list(again.values())
+    return last.moves
+
+
+def _those_again(
+    rule: GroupRule, facts: Facts, watched: Mapping[Labels, Alert], samples: Mapping[Labels, Sample]
+) -> dict[Labels, Move]:
+    """Return the moves of those open alerts that the samples do not change."""
+    last = _Last.of(rule).by_group
+    each = (
+        (group, _again(rule, facts, alert, samples.get(group), last.get(group))) for group, alert in watched.items()
+    )
+    return {group: move for group, move in each if move is not None}
 
 
 def _note(rule: GroupRule, facts: Facts, moves: Sequence[Move], samples: Mapping[Labels, Sample]) -> None:
@@ -171,7 +175,7 @@ def _note(rule: GroupRule, facts: Facts, moves: Sequence[Move], samples: Mapping
             if known is None or not is_same or (known.restated, known.resource) != (move.restated, resource):
                 known = _Judged(sample=sample, alert=alert, restated=move.restated, resource=resource)
             found[alert.group] = known
-    rule.kept[_Last] = _Last(by_group=found)
+    rule.kept[_Last] = _Last(by_group=found, verdicts=rule.verdicts)
 
 
 def _again(rule: GroupRule, facts: Facts, alert: Alert, sample: Sample | None, last: _Judged | None) -> Move | None:

@@ -37,9 +37,9 @@ def count_spend(
             # The view no longer holds all of the summed hours: only what was billed after them is certainly new.
             more = sum_of(HourRange(min(max(known.through, span.start), running), running))
     begun = known or Billed(total=Usd(0), held=Usd(0))
-    return replace(
-        begun,
+    return Billed(
         total=Usd(begun.total + more),
+        notified=begun.notified,
         held=held,
         since=kept.start,
         through=running,

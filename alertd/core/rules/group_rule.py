@@ -65,8 +65,7 @@ class GroupRule(SpendRule):
             steady: Watched groups whose alert a new sample would not change: they get the last sample again.
         """
         facts = facts.of(self.view)
-        moment = moment_of(facts.spend, facts.data)
-        known = self._verdicts[0] if self._verdicts else None
+        moment, known = moment_of(facts.spend, facts.data), self.verdicts
         if known is not None and known.are_of(facts, moment, watched):
             return list(known.samples)
         ground = self._ground(facts, moment, known.ground if known is not None else None)
@@ -82,6 +81,11 @@ class GroupRule(SpendRule):
             self._verdicts[:] = [Verdicts(ground=ground, watched=frozenset(watched), samples=samples)]
         return list(samples)
 
+    @property
+    def verdicts(self) -> Verdicts | None:
+        """The last evaluation, the same object while the samples and the open alerts are; None before the first."""
+        return self._verdicts[0] if self._verdicts else None
+
     def _ground(self, facts: Facts, moment: Moment, before: Ground | None) -> Ground:
         """Return what an evaluation of *facts* is based on."""
         edges = self.edges(facts) if self.edge(facts.data) is not None else None
@@ -93,16 +97,6 @@ class GroupRule(SpendRule):
         if any(plan.concerns(self.name) for plan in facts.planned):
             return None
         return before.moved(facts, now)
-
-    def unmoved(self, facts: Facts, watched: Collection[Labels], steady: Collection[Labels] = ()) -> Verdicts | None:
-        """Return the last evaluation if one with these open alerts would give the same samples now; else None."""
-        known = self._verdicts[0] if self._verdicts else None
-        if known is None or not known.are_for(watched):
-            return None
-        of_view = facts.of(self.view)
-        if not known.ground.is_of(of_view, moment_of(of_view.spend, of_view.data)):
-            self.evaluate(facts, watched, steady)
-        return known if self._verdicts[0] is known else None
 
     @cached_property
     def kept(self) -> dict[type, object]:

@@ -138,7 +138,7 @@ class RollingSpend(GroupRule):
         value, about, window, planned = ends.at_least, ends.about, ends.window, allowance.amount
         held = highest(self._leave, ends.lasting - planned)
         # Shown as a fact only: the value and the expected value are those of the bills.
-        is_awaited = held is not None and highest(self._leave, about - planned) is not held
+        is_awaited = held is not None and ends.lasting > about and highest(self._leave, about - planned) is not held
         # All hours that matter: those of the windows at the group's own edges and at the rule's.
         first = min(edges.earliest_of(group) - self._hours, window.start)
         frame = self._frame(facts, HourRange(first, max(edges.latest, window.end)), window)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, ClassVar
 
 from alertd.core.alert import ACCOUNT_SEPARATOR, Alert, Billed, Lag, Rate
@@ -35,10 +35,23 @@ FILTER_HELP = "A value, a glob or a list of them; `!x` excludes."
 class _Selected:
     """What a rule's filters select of some data."""
 
-    data: DataState
     query: SpendQuery
     categories: tuple[tuple[str, str], ...]
     edge: int | None
+    accounts: str
+    """The accounts of these categories, joined."""
+
+
+@lru_cache(maxsize=4096)
+def _one_of_equals(query: SpendQuery) -> SpendQuery:
+    """Return the same object for equal queries, so that no cache has to compare their filters."""
+    return query
+
+
+@lru_cache(maxsize=4096)
+def _polled(query: SpendQuery, accounts: frozenset[str]) -> SpendQuery:
+    """Return a query of the polled accounts alone; the same object for equal arguments."""
+    return replace(query, accounts=accounts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,21 +128,19 @@ class SpendRule(Rule):
         return self._selected(data).query
 
     def _selected(self, data: DataState) -> "_Selected":
-        """Return what the filters select of *data*, which is cached for the last data."""
-        known = self._last_selected
-        if not known or known[0].data is not data:
-            query = known[0].query if known else self.query
-            if query.accounts != data.accounts:
-                query = replace(query, accounts=data.accounts)
+        """Return what the filters select of *data*; computed once for all rules with the same filters and groups."""
+        found = data.kept.get(self.query)
+        if not isinstance(found, _Selected):
             categories = data.select(self.account, self._categories)
-            # No category matches, so nothing can be missing: alerts that an edit left open are judged, and end.
-            edge = data.edge(categories) if categories else hour_of(data.now)
-            known[:] = [_Selected(data=data, query=query, categories=categories, edge=edge)]
-        return known[0]
-
-    @cached_property
-    def _last_selected(self) -> "list[_Selected]":
-        return []
+            found = _Selected(
+                query=_polled(self.query, data.accounts),
+                categories=categories,
+                # No category matches, so nothing can be missing: alerts that an edit left open are judged, and end.
+                edge=data.edge(categories) if categories else hour_of(data.now),
+                accounts=ACCOUNT_SEPARATOR.join(sorted({account for account, _ in categories})),
+            )
+            data.kept[self.query] = found
+        return found
 
     @cached_property
     def query(self) -> SpendQuery:
@@ -137,7 +148,7 @@ class SpendRule(Rule):
         names = (*GROUP_KEYS, "product_id")
         given = {name: getattr(self, name) for name in names} | {"category": self._categories}
         filters = tuple((name, patterns) for name, patterns in given.items() if patterns.texts)
-        return SpendQuery(filters=filters, group_by=self.group_keys)
+        return _one_of_equals(SpendQuery(filters=filters, group_by=self.group_keys))
 
     @cached_property
     def _categories(self) -> Patterns:
@@ -178,8 +189,7 @@ class SpendRule(Rule):
 
     def account_of(self, group: Labels, data: DataState) -> str:
         """Return the account that a group's spend is billed to, or all of the rule's accounts."""
-        accounts = sorted({account for account, _ in self.categories(data)})
-        return dict(group).get("account") or ACCOUNT_SEPARATOR.join(accounts)
+        return dict(group).get("account") or self._selected(data).accounts
 
     def counted(self, facts: Facts, alert: Alert) -> Billed | None:
         """Return what the alert's group was billed since it began."""
@@ -196,12 +206,13 @@ class SpendRule(Rule):
     def rates(self, facts: Facts, alerts: Collection[Alert]) -> Mapping[Labels, Rate]:
         """Return what each group costs now, and whether it still runs."""
         facts = facts.of(self.view)
-        if not alerts or self.edge(facts.data) is None:
+        selected = self._selected(facts.data)
+        if not alerts or selected.edge is None:
             return {}
         return rates_of(
             facts,
             alerts,
-            query=self._query(facts.data),
+            query=selected.query,
             metric=self.metric,
             edges=self.edges(facts),
             period_end=self.period_end,
@@ -249,7 +260,8 @@ class SpendRule(Rule):
 
     def edges(self, facts: Facts) -> Edges:
         """Return the hour through which each stream of each group is billed; *facts* must be of the rule's view."""
-        return edges_of(facts.spend, facts.data, self._query(facts.data), self.categories(facts.data))
+        selected = self._selected(facts.data)
+        return edges_of(facts.spend, facts.data, selected.query, selected.categories)
 
     def spent(
         self,

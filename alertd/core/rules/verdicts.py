@@ -90,9 +90,15 @@ class Ground:
     def of(
         cls, facts: Facts, moment: Moment, edges: Edges | None, common: tuple[object, ...], before: "Ground | None"
     ) -> "Ground":
-        """Return the ground of *facts*, which must be of the rule's view."""
+        """Return the ground of *facts*, which must be of the rule's view; rules with the same cells share it."""
+        shared: dict[object, object] = edges.cells.kept if edges is not None and not common else {}
+        known = shared.get(Ground)
+        if isinstance(known, Ground) and known.edges is edges and known.is_of(facts, moment):
+            return known
         basis = before.basis if before is not None and before.basis.is_of(facts) else Basis.of(facts)
-        return cls(basis=basis, moment=moment, version=moment.version, edges=edges, common=common)
+        found = cls(basis=basis, moment=moment, version=moment.version, edges=edges, common=common)
+        shared[Ground] = found
+        return found
 
     def is_of(self, facts: Facts, moment: Moment) -> bool:
         """Return whether nothing has changed in *facts*."""

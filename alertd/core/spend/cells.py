@@ -104,7 +104,8 @@ class Cells:
             return np.zeros((len(rows), 0), np.int64)
         hourly = self.sides[HOURLY].gather(totals, rows)
         if not len(self.sides[DAILY]):
-            return hourly[:, self.order]
+            # They are in the order of the cells already.
+            return hourly
         longer = self.sides[DAILY].gather(long, rows)
         hourly[:, self.under_hourly] -= longer
         return np.concatenate((hourly, longer), axis=1)[:, self.order]

@@ -42,6 +42,8 @@ class DataState:
     _gaps: dict[tuple[tuple[tuple[str, str], ...], HourRange], tuple[Gap, ...]] = field(
         default_factory=dict, repr=False, compare=False
     )
+    kept: dict[object, object] = field(default_factory=dict, repr=False, compare=False)
+    """Results that other modules computed from the data, by keys of their own."""
 
     @cached_property
     def accounts(self) -> frozenset[str]:

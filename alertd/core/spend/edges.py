@@ -73,6 +73,9 @@ class Edges:
 
     def earliest_of(self, group: Labels) -> int:
         """Return the earliest edge of a group's streams; `latest` if it has no row."""
+        if self.first == self.latest:
+            # Nearly always so: no stream lags.
+            return self.latest
         return min((edge for _, edge in self.of(group)), default=self.latest)
 
     def is_like(self, other: Self) -> bool:
@@ -130,6 +133,10 @@ def _worked_out(
         and is_within(streams.read_at, earlier.reads)
     ):
         settled, sure, newest, reads = earlier.settled, earlier.sure, earlier.newest, earlier.reads
+        if (newest > NEVER).all():
+            # Only spend changed, and no edge depends on it.
+            moment.hold(reads)
+            return _Kept(earlier.edges, moment, settled, sure, newest, reads, streams, moment.hour)
     else:
         newest, reads = newest_rows(cells, streams), {}
         settled, sure = np.full(len(cells), NEVER, np.int64), np.full(len(cells), -NEVER, np.int64)
@@ -275,6 +282,9 @@ def lagging(data: DataState, edges: Edges, group: Labels, *, is_missed: bool) ->
         is_missed: Whether expected spend is not billed yet: then every stream behind the rule's edge counts.
     """
     settled = hour_of(data.now - data.settle_delay)
+    if edges.first >= (edges.latest if is_missed else settled):
+        # Nearly always so: no stream of any group lags.
+        return ()
     several = len(data.accounts) > 1
     return tuple(
         Lag(

@@ -22,7 +22,7 @@ from alertd.core.spend.data_state import DataState
 from alertd.core.spend.edges import Edges, Moved
 from alertd.core.spend.group_sums import GroupSums
 from alertd.core.spend.moment import Moment, moment_of
-from alertd.core.spend.stream import StreamKey, Streams, late_streams
+from alertd.core.spend.stream import StreamKey, Streams
 from alertd.core.spend.view import SpendView
 
 if TYPE_CHECKING:
@@ -193,7 +193,8 @@ def _two_ends(view: SpendView, moment: Moment, metric: str, edges: Edges, length
     windows = totals[at_ends] - totals[at_starts]
     billed = cells.by_group(windows)
     # About: each stream's window that ends at its own edge, or at the rule's edge if that sum is larger.
-    own, last = _up_to(windows, edges.edge - first), windows[:, -1]
+    last = windows[:, -1]
+    own = last if edges.first == edges.latest else windows[:, edges.edge - first, np.arange(len(cells))]
     fill = _fill(view, moment, metric, edges, max(lengths))
     if fill is not None:
         own, last = own.copy(), last.copy()
@@ -237,14 +238,6 @@ def _two_ends(view: SpendView, moment: Moment, metric: str, edges: Edges, length
         )
         for number, length in enumerate(lengths)
     }
-
-
-def _up_to(windows: "NDArray[np.int64]", ends: "NDArray[np.int64]") -> "NDArray[np.int64]":
-    """Return each cell's window that ends at the cell's own end, by length and cell."""
-    last = windows.shape[1] - 1
-    if bool((ends == last).all()):
-        return windows[:, last]
-    return windows[:, ends, np.arange(len(ends))]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -342,7 +335,7 @@ class _Fill:
 def _fill(view: SpendView, moment: Moment, metric: str, edges: Edges, length: int) -> _Fill | None:
     """Return estimates for empty hours of streams with late rows in the last days; None if there are none."""
     cells, streams, now = edges.cells, moment.streams, moment.data.now
-    late = {key: streams.longest_s[key] for key in late_streams(streams, cells.keys)}
+    late = {key: streams.longest_s[key] for key in moment.late if key in cells.keys}
     if not late or not len(cells):
         return None
     longest = np.array([late.get(key, 0) for key in cells.keys], np.int64)[cells.stream]

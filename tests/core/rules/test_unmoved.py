@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
-from alertd.core.alert import Alert, AlertState
+from alertd.core.alert import Alert, AlertState, Sample
 from alertd.core.alerts.due import notified
 from alertd.core.alerts.judge import judge
 from alertd.core.alerts.lifecycle import Move
@@ -25,6 +26,7 @@ from alertd.core.rules.budget import BudgetRule
 from alertd.core.rules.even_rate import Burn
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.first_spend import FirstSpend
+from alertd.core.rules.group_rule import GroupRule
 from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.rules.spike import Spike
@@ -410,3 +412,40 @@ def test_alerts_when_one_group_moves_then_only_its_own_alerts_are_asked_about(mo
     assert [dict(move.after.group)["owner"] for move in moves if move.is_change] == ["owner-9"]
     poll(19)
     assert asked == []
+
+
+def test_rules_when_a_group_moves_then_each_is_evaluated_once_and_equal_filters_are_resolved_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whether an alert moved is seen by the evaluation that makes its new sample."""
+    evaluated: list[str] = []
+    selected: list[tuple[Patterns, Patterns]] = []
+    evaluate, select = GroupRule.evaluate, DataState.select
+
+    def noted(self: RollingSpend, *args: Any) -> list[Sample]:
+        evaluated.append(self.name)
+        return evaluate(self, *args)
+
+    def resolved(self: DataState, *args: Patterns) -> tuple[tuple[str, str], ...]:
+        selected.append((args[0], args[1]))
+        return select(self, *args)
+
+    monkeypatch.setattr(RollingSpend, "evaluate", noted)
+    monkeypatch.setattr(DataState, "select", resolved)
+    rows = [
+        *hourly(range(FIRST, FIRST + 70), "5", owner="owner-0"),
+        *hourly(range(FIRST + 70, FIRST + 71), "9", late=0.9, owner="owner-0"),
+    ]
+    day = RollingSpend(
+        name="day", group_by=("owner",), window=timedelta(hours=24), thresholds={WARNING: Usd(UNITS_PER_USD)}
+    )
+    rules = (day, replace(day, name="hours", window=timedelta(hours=6)))
+    world, first = LateBills(rows, rules), at(3, 23, 40)
+    # The row comes at 23:54.
+    for minutes, value in ((0, 120), (10, 120), (19, 124), (20, 124)):
+        evaluated.clear()
+        selected.clear()
+        alerts = world.judge(first + timedelta(minutes=minutes))
+        assert [alert.value for alert in alerts.values() if alert.rule == "day"] == [value], minutes
+        assert evaluated == ["day", "hours"], minutes
+        assert len(selected) == 1, minutes
