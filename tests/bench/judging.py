@@ -1,7 +1,7 @@
 """Evaluation over 10,000 owners in which alerts live, the overview, and the past hour by hour."""
 
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -22,6 +22,7 @@ from alertd.core.rules.budget import BudgetRule
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.severity import Severity
+from alertd.core.spend.arrival import HOURLY, Arrivals, Place
 from alertd.core.spend.bill import Series
 from alertd.core.spend.block import HourBlock, empty_block
 from alertd.core.spend.data_state import DataState
@@ -56,6 +57,7 @@ class World:
             for n in range(self.owners)
         )
         self.view = SpendView(table, HourRange(END - HOURS, END + 192))
+        self.came = {name: newest_of(np.arange(n, self.owners, 5, dtype=np.int32)) for n, name in enumerate(CATEGORIES)}
         self.fill()
 
     def fill(self) -> None:
@@ -67,7 +69,7 @@ class World:
         self.minute += 1
         now = NOW + timedelta(seconds=self.minute)
         data = DataState(
-            books={("default", name): book(name, now) for name in CATEGORIES},
+            books={("default", name): book(name, now, came) for name, came in self.came.items()},
             now=now,
             settle_delay=timedelta(hours=2),
         )
@@ -86,11 +88,18 @@ def block_of(series: NDArray[np.int64], amount: NDArray[np.int64]) -> HourBlock:
     return HourBlock(series=series.astype(np.int32), span=ones, amount=amount, voucher=amount * 0, pay=amount)
 
 
-def book(category: str, now: datetime) -> CategoryBook:
+def newest_of(series: NDArray[np.int32]) -> Mapping[Place, Arrivals]:
+    """Return when the newest rows of a category came: at once."""
+    return {(HOURLY, END): Arrivals(series=series, delay=series * 0)}
+
+
+def book(category: str, now: datetime, came: Mapping[Place, Arrivals]) -> CategoryBook:
     """Return a category that is known whole."""
     hour = HourSummary(total=Usd(1), end=END, digest=b"", has_credit=False)
     covered = HourSet.of([HourRange(END - 2 * HOURS, END + 1)])
-    return CategoryBook(account="default", category=category, hours={END - 1: hour}, covered=covered, read_at=now)
+    return CategoryBook(
+        account="default", category=category, hours={END - 1: hour}, covered=covered, read_at=now, arrivals=came
+    )
 
 
 def rules_of(world: World, factor: float) -> list[RollingSpend]:
