@@ -43,7 +43,8 @@ _ALL = """  - {name: slack, type: slack, channel: "#finops"}
 defaults: {notify: [slack, mail, hook]}"""
 
 
-def _rules(count: int) -> str:
+def many_rules(count: int) -> str:
+    """Return so many rules of five kinds, which no spend of the benchmarks reaches, as lines of a rules file."""
     return "\n".join(f"  - {{name: rule-{n}, {_TYPES[n % len(_TYPES)]}}}" for n in range(count))
 
 
@@ -87,7 +88,7 @@ def _idle(owners: int, rules: int, target_mib: int) -> Iterator[Row]:
             "BENCH_KEY": "sk-bench-0",
             "ALERTD_POLL_INTERVAL": _IDLE_EVERY,
         }
-        alertd.rules(_file(_account("default", "BENCH_KEY"), _ALL, _rules(rules)))
+        alertd.rules(_file(_account("default", "BENCH_KEY"), _ALL, many_rules(rules)))
         for what in ("after the first read", "after a restart"):
             with alertd.running() as child:
                 goal = alertd.cycles() + POLLS
