@@ -2,7 +2,8 @@
 The running totals of a spend view, and how hours are added to them and subtracted.
 
 `of[metric][h, s]` is the sum of series s over all hours of the view before its h-th, so a window is the difference of
-two rows.
+two rows. Rows before the first hour with spend stay zero, and those after the last one would all be equal: neither are
+written, so that the system gives them no memory.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,6 +31,10 @@ class RunningTotals:
         self.metrics = tuple(metrics)
         self._open = OpenRows()
         self._running: int | None = None
+        self._first = len(span) + 1
+        """The first row that is not zero."""
+        self.last = 0
+        """The last row that is written: all later ones would be equal."""
 
     @cached_property
     def of(self) -> "dict[str, NDArray[np.int64]]":
@@ -56,7 +61,8 @@ class RunningTotals:
         for batch in _batches(blocks):
             self._fill(batch)
         for totals in (*self.of.values(), *self.long.totals.values()):
-            np.cumsum(totals, axis=0, out=totals)
+            written = totals[self._first : self.last + 1]
+            np.cumsum(written, axis=0, out=written)
 
     def _fill(self, batch: Sequence[tuple[int, HourBlock]]) -> None:
         hours = np.repeat(np.array([hour for hour, _ in batch], np.int64), [len(block) for _, block in batch])
@@ -67,11 +73,14 @@ class RunningTotals:
         chosen = is_short & (hours >= self._span.start) & (hours < self._span.end)
         if not chosen.all():
             hours, series = hours[chosen], series[chosen]
+        rows = hours - self._span.start + 1
+        if len(rows):
+            self._reach(int(rows.min()), int(rows.max()), is_filling=True)
         for metric, totals in self.of.items():
             amounts = np.concatenate([block.column(metric) for _, block in batch])
             amounts = amounts if len(amounts) == len(series) else amounts[chosen]
             self.magnitude[metric].grow(series, amounts, 1)
-            np.add.at(totals.reshape(-1), (hours - self._span.start + 1) * totals.shape[1] + series, amounts)
+            np.add.at(totals.reshape(-1), rows * totals.shape[1] + series, amounts)
 
     def _fill_long(self, batch: Iterable[tuple[int, HourBlock]]) -> None:
         """Load the rows longer than an hour, which few blocks have."""
@@ -83,6 +92,7 @@ class RunningTotals:
                     if hour + offset in self._span:
                         self.magnitude[metric].grow(series, amounts, 1)
                         row = hour + offset - self._span.start + 1
+                        self._reach(row, row, is_filling=True)
                         np.add.at(totals[row], series, amounts)
                         np.add.at(self.long.totals[metric][row], self.long.columns(series), amounts)
 
@@ -133,20 +143,33 @@ class RunningTotals:
         """Add a block to the totals (*sign* 1), or subtract it (-1)."""
         for metric, totals in self.of.items():
             parts = [part for part in spread(block, metric) if hour + part[0] in self._span and len(part[1])]
+            if not parts:
+                continue
             for _, series, amounts in parts:
                 self.magnitude[metric].grow(series, amounts, sign)
             row = hour - self._span.start + 1
-            shift(totals, row, parts, sign)
+            self._reach(row + min(part[0] for part in parts), row + max(part[0] for part in parts))
+            shift(totals[: self.last + 1], row, parts, sign)
             if is_long:
                 named = [(offset, self.long.columns(series), amounts) for offset, series, amounts in parts]
-                shift(self.long.totals[metric], row, named, sign)
+                shift(self.long.totals[metric][: self.last + 1], row, named, sign)
+
+    def _reach(self, first: int, last: int, *, is_filling: bool = False) -> None:
+        """Have rows up to *last* written before spend is added in the rows from *first* on."""
+        if last > self.last:
+            for totals in (*self.of.values(), *self.long.totals.values()):
+                # While filling, rows are no sums yet; nor is there a need to write zeros.
+                if not is_filling and self._first <= self.last:
+                    totals[self.last + 1 : last + 1] = totals[self.last]
+            self.last = last
+        self._first = min(self._first, first)
 
     def fit(self) -> None:
         """Widen the arrays if the table has more series than columns."""
         for metric, totals in self.of.items():
             if len(self._table) > totals.shape[1]:
                 width = int(len(self._table) * GROWTH)
-                self.of[metric] = wider(totals, width)
+                self.of[metric] = wider(totals, width, slice(self._first, self.last + 1))
                 self.magnitude[metric].fit(width)
 
 

@@ -18,17 +18,15 @@ Part: TypeAlias = "tuple[int, NDArray[np.signedinteger], NDArray[np.int64]]"
 """(offset from the block's hour, columns, amounts)."""
 
 
-def wider(totals: "NDArray[np.int64]", width: int) -> "NDArray[np.int64]":
-    """Return the totals with more columns, the new ones zero."""
+def wider(totals: "NDArray[np.int64]", width: int, written: slice) -> "NDArray[np.int64]":
+    """Return the totals with more columns, the new ones zero, given the rows that are not all zero."""
     found = np.zeros((totals.shape[0], width), np.int64)
-    found[:, : totals.shape[1]] = totals
+    found[written, : totals.shape[1]] = totals[written]
     return found
 
 
 def shift(totals: "NDArray[np.int64]", row: int, parts: Sequence[Part], sign: int) -> None:
     """Add parts to running totals, or subtract them: piece by piece in the hours that they cover, then in all later."""
-    if not parts:
-        return
     ids, inverse = np.unique(np.concatenate([columns for _, columns, _ in parts]), return_inverse=True)
     offsets = [offset for offset, _, _ in parts]
     first, last = min(offsets), max(offsets)
@@ -117,7 +115,7 @@ class LongTotals:
             self._ids.append(number)
         for metric, totals in self.totals.items():
             if len(self._ids) > totals.shape[1]:
-                self.totals[metric] = wider(totals, int(len(self._ids) * GROWTH) + 1)
+                self.totals[metric] = wider(totals, int(len(self._ids) * GROWTH) + 1, slice(None))
 
 
 @dataclass(slots=True)

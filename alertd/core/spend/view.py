@@ -343,7 +343,7 @@ class SpendView:
 
     def _bounds(self, window: HourRange) -> tuple[int, int]:
         """Return the rows of the totals between which a window lies, as far as the view reaches."""
-        last = len(self.span)
+        last = self._totals.last
         return min(max(window.start - self.span.start, 0), last), min(max(window.end - self.span.start, 0), last)
 
     def first_hour(self, query: SpendQuery, metric: str, window: HourRange, group: Labels) -> int | None:
@@ -363,7 +363,7 @@ class SpendView:
 
     def _rows(self, hours: "NDArray[np.int64]") -> "NDArray[np.int64]":
         """Return the rows of the totals for *hours*, limited to what the view covers."""
-        return np.minimum(np.maximum(hours - self.span.start, 0), len(self.span))
+        return np.minimum(np.maximum(hours - self.span.start, 0), self._totals.last)
 
     def _ids(self, query: SpendQuery, group: Labels) -> "NDArray[np.intp]":
         """Return the series of a group."""

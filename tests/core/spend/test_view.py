@@ -1,8 +1,10 @@
 """The spend view against a slow sum over dictionaries, at ordinary amounts and at the edge of 64 bits."""
 
+import resource
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -51,17 +53,21 @@ def test_sums_when_read_again_and_again_then_as_a_slow_ledger_says(
     view_span = HourRange(START + cut[0], START + cut[0] + cut[1])
     desk, slow, at = Desk(), SlowLedger(), AT
     grown = SpendView(desk.table, view_span, metrics=("amount", "pay", "voucher"), owners=OWNERS)
+    begun: list[SpendView] = []
     for rows, span, minutes in reads:
         at += timedelta(minutes=minutes)
         for hour, (old, new) in desk.read(rows, span, at).items():
-            grown.replace(hour, old, new)
+            for view in (grown, *begun):
+                view.replace(hour, old, new)
         slow.read(rows, span, at)
         filled = desk.view(view_span, owners=OWNERS)
+        # Later reads have hours before and after those that it was filled with.
+        begun = begun or [desk.view(view_span, owners=OWNERS)]
         for window in windows:
             for name, key in KEYS.items():
                 for metric, position in METRIC_POSITIONS.items():
                     expected = slow.spent(window, view_span, key, position)
-                    for view in (grown, filled):
+                    for view in (grown, filled, *begun):
                         sums = view.sums(SpendQuery(group_by=(name,)), metric, window)
                         found = {labels[0][1]: int(v) for labels, v in zip(sums.groups, sums.values, strict=True)}
                         assert {k: v for k, v in found.items() if v} == {k: v for k, v in expected.items() if v}
@@ -388,3 +394,23 @@ def test_sums_when_a_row_has_not_ended_then_it_is_spread_over_its_hours_so_far()
         found.append(view.sums(SpendQuery(), "amount", HourRange(START + 1, START + 2)).of(()))
         assert view.sums(SpendQuery(), "amount", HourRange(START, START + 30)).of(()) == usd("25")
     assert found == [usd("12"), usd("2"), usd("1"), usd("1")]
+
+
+def test_view_when_spend_is_in_few_of_its_hours_then_the_others_take_no_memory() -> None:
+    """A view has room for two months and the next days; an account of a week, or the days to come, must not fill it."""
+    series, hours, last = 20_000, 1_000, START + 600
+    view = SpendView(table(series), HourRange(START, START + hours), metrics=("amount", "pay"))
+    cells = [(number, 1, 5) for number in range(series)]
+    before = _resident_mib()
+    view.fill([(last - 1, block(cells))])
+    view.replace(last, empty_block(), block(cells))
+    view.advance(last + 1)
+    taken = _resident_mib() - before
+    found = [view.sums(SpendQuery(), "pay", HourRange(end - 600, end)).of(()) for end in (last, last + 1, last + 300)]
+    assert found == [5 * series, 10 * series, 10 * series]
+    assert taken < 32, "all rows together have 305 MiB"
+
+
+def _resident_mib() -> float:
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * resource.getpagesize() / 2**20
