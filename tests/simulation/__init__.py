@@ -6,6 +6,7 @@ Whole lives of the daemon in virtual time: its real code, a world that goes wron
     chances    what chance does in them
     arranged   those in which one thing is made to meet another
     world      the billing API and its bills
+    payments   what it says of monthly bills and of the balance
     receivers  who is notified, and how they fail
     slack      a workspace, for one of them
     loop       the event loop, whose clock, threads and sockets belong to the simulation

@@ -15,6 +15,7 @@ from tests.simulation.oracle_messages import Inboxes
 from tests.simulation.oracle_mutes import Inhibited
 from tests.simulation.oracle_notified import NOTIFIED_WITHIN_S, Moment, Notified
 from tests.simulation.oracle_own import LARGEST_SKEW_S, OwnAlerts
+from tests.simulation.oracle_payments import PaymentsCheck
 from tests.simulation.oracle_rolling import RollingCheck, Since, longest_late_h
 from tests.simulation.oracle_running import Running
 from tests.simulation.oracle_seen import Seen, open_alerts
@@ -80,6 +81,7 @@ class Oracle:
         self._budgets = Budgets(world.plan.start)
         self._running = Running()
         self._inhibited = Inhibited()
+        self._payments = PaymentsCheck(world)
         self._people = People(world)
         self._dated_until_s = 0.0
         self._lives: dict[tuple[str, int], str] = {}
@@ -184,6 +186,7 @@ class Oracle:
             return
         self._is_next, self._checked = len(self._cycles) == self._checked + 1, len(self._cycles)
         refused, unread = self._file()
+        self._payments.take((at_s for at_s, _, _ in self._cycles), self._deaths)
         self._check_alive(now_s)
         lately = [is_good for at_s, _, is_good in self._cycles if at_s > now_s - UNREAD_S]
         if self._is_clock_sure(now_s) and sum(lately) > 2:
@@ -341,6 +344,8 @@ class Oracle:
         for one in now.values():
             if one.rule not in names_now and not one.rule.startswith("alertd-"):
                 self._violate(self._world.now_s, "alerts", f"{one.rule} of {one.owner or 'all'}: its rule is gone")
+        for text in self._payments.check(now, before, self._rules.others, done_s):
+            self._violate(self._world.now_s, "alerts", text)
         self._check_others(groups, now, done_s, is_read="gpu" not in refused, is_next=before is not None)
 
     def _check_others(
@@ -358,7 +363,8 @@ class Oracle:
             for one, alert in self._inboxes.firing
             if one.at_s >= done_s - UNSURE_S
         ]
-        for text in check_values(rules, groups, sent, now, self._world, now_h=now_h):
+        values = check_values(rules, groups, sent, now, self._world, now_h=now_h)
+        for text in (*values, *self._payments.check_sent(sent)):
             self._violate(self._world.now_s, "messages", text)
         said = [
             (one.receiver, one.at_s, alert["fingerprint"])

@@ -147,7 +147,9 @@ class Notified:
             return
         if RANKS.index(one.severity) > RANKS.index(known.severity):
             yield f"{receiver} does not know that {who} rose from {known.severity} to {one.severity}"
-        is_reminded = one.rule_type in {"rolling_spend", "budget"} and one.acknowledged_by is None
+        is_reminded = (
+            one.rule_type in {"rolling_spend", "budget", "monthly_bill", "balance"} and one.acknowledged_by is None
+        )
         waited_s = at.done_s - max(known.at_s, since_s)
         repeats = known.repeats if known.repeats is not None else LONGEST
         if is_reminded and waited_s > self.rules.repeats_after_s(one.rule, repeats) + NOTIFIED_WITHIN_S:

@@ -52,7 +52,7 @@ def open_alerts(life: Any, start_s: float) -> Iterator[Seen]:
             fingerprint=one.fingerprint,
             rule=one.rule,
             rule_type=one.type,
-            owner=labels.get("owner", labels.get("team")),
+            owner=labels.get("owner", labels.get("team", labels.get("bill_id"))),
             state=str(one.state),
             severity=one.severity.label,
             value=Fraction(one.value),

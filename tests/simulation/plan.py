@@ -86,7 +86,10 @@ class ApiTrouble:
     until_s: int
     kind: str
     category: str = ""
-    """Empty for all, `@second` for all of the second account."""
+    """
+    Empty for all, `@second` for all of the second account; `monthly` for the monthly bills and `balance` for the
+    balance alone.
+    """
 
     def __str__(self) -> str:
         what = f" for {self.category}" if self.category else ""
@@ -210,7 +213,43 @@ class Ask:
         return f"at {when_text(self.at_s)} somebody asks to {self.kind} alert {self.number}"
 
 
-Event = Run | Late | Changed | ApiTrouble | ReceiverTrouble | Kill | Wall | Freeze | Edit | Ask
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invoice:
+    """What the API shows of a monthly bill from an instant on."""
+
+    bill_id: str
+    month: str
+    """`YYYY-MM`."""
+    at_s: int
+    status: str
+    """The API's own word; empty where the list lacks the bill."""
+    total: int
+    """USD, as are the next two."""
+    debt: int = 0
+    repaid: int = 0
+
+    @property
+    def owed(self) -> int:
+        """What is still to be paid, in USD: nothing once it is paid or voided."""
+        return 0 if self.status in {"paid", "voided"} else max(0, self.debt - self.repaid)
+
+    def __str__(self) -> str:
+        what = f"is {self.status}, ${self.owed} owed of ${self.total}" if self.status else "is missing from the list"
+        return f"at {when_text(self.at_s)} the bill {self.bill_id} of {self.month} {what}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Funds:
+    """What is left of the balance from an instant on."""
+
+    at_s: int
+    cents: int
+
+    def __str__(self) -> str:
+        return f"at {when_text(self.at_s)} the balance is ${self.cents / 100:.2f}"
+
+
+Event = Run | Late | Changed | ApiTrouble | ReceiverTrouble | Kill | Wall | Freeze | Edit | Ask | Invoice | Funds
 
 
 EDITS = ("comment", "raise a threshold", "lower a threshold", "broken", "remove a rule", "as at first")

@@ -19,6 +19,7 @@ from tests.mutants.planting import VARIABLE
 from tests.mutants.table import TABLE
 from tests.simulation.planted_bugs import OWN
 from tests.simulation.planted_further import FURTHER
+from tests.simulation.planted_payments import PAYMENTS
 from tests.simulation.planted_people import PEOPLE
 
 ROOT = Path(__file__).parents[2]
@@ -115,10 +116,19 @@ FOUND_BY = {
     "a week from Sunday": 91,
     "acknowledge without a word": 65,
     "never read older hours again": 68,
+    "what vanished is paid": 81,
+    "what vanished grows older": 81,
+    "owe what was repaid": 81,
+    "owe what is paid": 27,
+    "believe that a short page is the last": 27,
+    "end what cannot be read": 27,
+    "ignore min_debt": 81,
+    "a balance at its limit is enough": 27,
+    "a balance ends at its limit": 27,
 }
 """A seed of three days that finds each of these: so many seeds from 0 on, and one, are enough."""
 PLANTED: dict[str, Mutant] = {
-    mutant.name: mutant for mutant in (*OWN, *FURTHER, *PEOPLE, *(TABLE[name] for name in _SHARED))
+    mutant.name: mutant for mutant in (*OWN, *FURTHER, *PEOPLE, *PAYMENTS, *(TABLE[name] for name in _SHARED))
 }
 
 

@@ -183,6 +183,43 @@ class Running:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overdue:
+    """A rule of monthly bills, as the oracle knows it."""
+
+    name: str
+    statuses: tuple[str, ...]
+    lines: dict[str, int]
+    """Severity to days."""
+    least_usd: int = 0
+    """Bills that owe less do not count."""
+
+    def text(self) -> str:
+        lines = ", ".join(f"{severity}: {days}d" for severity, days in self.lines.items())
+        return (
+            f"  - {{name: {self.name}, type: monthly_bill, status: [{', '.join(self.statuses)}], "
+            f"min_debt: {self.least_usd}, thresholds: {{{lines}}}}}\n"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LowBalance:
+    """A rule of the balance, as the oracle knows it."""
+
+    name: str
+    lines: dict[str, int]
+    """Severity to USD, which is reached from above."""
+
+    def text(self) -> str:
+        lines = ", ".join(f"{severity}: {usd}" for severity, usd in self.lines.items())
+        return f"  - {{name: {self.name}, type: balance, available_below: {{{lines}}}}}\n"
+
+
+OVERDUE = (
+    Overdue(name="overdue", statuses=("overdue",), lines={"warning": 0, "critical": 3}),
+    Overdue(name="unpaid", statuses=("outed", "overdue"), lines={"info": 2, "warning": 5}, least_usd=50),
+)
+LOW_BALANCE = LowBalance(name="low-balance", lines={"warning": 500, "critical": 100})
 BUDGETS = (
     Budget(name="daily", usd=40, percent=100, period="day", by_owner=True),
     Budget(name="calendar", usd=1000, percent=5, period="month", by_owner=False),
@@ -241,7 +278,7 @@ _OTHERS = {
     "stale": """\
   - {name: stale, type: data_stale, category: gpu, thresholds: {warning: 20h}}
 """,
-    **{budget.name: budget.text() for budget in BUDGETS},
+    **{rule.name: rule.text() for rule in (*BUDGETS, *OVERDUE, LOW_BALANCE)},
 }
 
 

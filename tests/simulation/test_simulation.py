@@ -35,7 +35,7 @@ from tests.simulation.violation import Violation
 from tests.simulation.world import Answer, World
 from tests.simulation.worlds import KINDS, make_plan
 
-FIXED_SEEDS = range(len(KINDS))
+FIXED_SEEDS = range(len(KINDS) + 1)
 """One of each kind of world."""
 SAMPLE = (
     "send an end before its beginning",
@@ -45,6 +45,7 @@ SAMPLE = (
     "end at the threshold",
     "quiet hours without daylight saving",
     "wait for the slowest category",
+    "end what cannot be read",
 )
 """A few bugs, of different kinds of world."""
 FAILED_ONCE = (

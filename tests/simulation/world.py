@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from tests.simulation.payments import BALANCE, INVOICES, Payments
 from tests.simulation.plan import DAY_S, HOUR_S, USD, ApiTrouble, Changed, Late, Plan, Run
 
 HOST = "api.sim.example"
@@ -22,6 +23,13 @@ CATEGORIES = ("gpu", "llm", "cloud_storage")
 """An account has no others, and no subscriptions; those of the second have its name behind them."""
 SECOND = "@second"
 STOP = "/gpu-instance/openapi/v1/gpu/instance/stop"
+TOPICS = {
+    "/openapi/v1/billing/balance/detail": BALANCE,
+    "/openapi/v1/billing/monthly/bill": INVOICES,
+}
+"""What an `ApiTrouble` calls them."""
+EVERYWHERE = frozenset({"slow", "slower", "down", "hanging", "failing", "limited", "denied"})
+"""Troubles of the whole API; the others spoil bills, or what they name."""
 NEVER_S = 10**12
 UNTIL_STOPPED_S = 90
 SLOW_S = (8, 20, 45)
@@ -129,6 +137,7 @@ class World:
         """When it last answered anything, and so said what time it is."""
         self.stops: list[tuple[float, str]] = []
         self.stopped: dict[str, float] = {}
+        self.payments = Payments(plan, lambda: self.now_s)
         self._troubles = [event for event in plan.events if isinstance(event, ApiTrouble)]
         accounts = ("", SECOND) if plan.has_second else ("",)
         self.categories = tuple(f"{category}{account}" for account in accounts for category in CATEGORIES)
@@ -184,10 +193,16 @@ class World:
         """Return whether an instance runs: whether it is billed for this hour."""
         return any(row.owner == owner for row in self._rows[f"gpu{account}"].get(int(self.now_s // HOUR_S), ()))
 
-    def trouble(self, category: str) -> str:
+    def _trouble(self, category: str, *, is_bills: bool) -> str:
         """Return what is wrong with the API now, for a category or for all."""
         whose = {"", category, f"@{category.partition('@')[2]}"}
-        kinds = [t.kind for t in self._troubles if t.at_s <= self.now_s < t.until_s and t.category in whose]
+        kinds = [
+            t.kind
+            for t in self._troubles
+            if t.at_s <= self.now_s < t.until_s
+            and t.category in whose
+            and (is_bills or t.kind in EVERYWHERE or t.category == category)
+        ]
         return kinds[-1] if kinds else ""
 
     def steady(self, category: str, hour: int, since_s: float) -> tuple[tuple[int, str, int], ...] | None:
@@ -225,12 +240,12 @@ class World:
         await asyncio.sleep(self.rng.choice((0.05, 0.1, 0.4, 2.0)))
         path, query = request.url.path, request.url.params
         account = SECOND if request.url.host.startswith(f"{SECOND[1:]}.") else ""
-        category = query.get("productCategory", "") + account
+        category = TOPICS.get(path, query.get("productCategory", "")) + account
         is_bills = path == "/openapi/v1/billing/bill/list"
-        trouble = self.trouble(category)
+        trouble = self._trouble(category, is_bills=is_bills)
         if trouble in {"slow", "slower"}:
             await asyncio.sleep(self.rng.choice(SLOW_S) if trouble == "slow" else SLOW_S[-1])
-        elif trouble and (is_bills or trouble in {"down", "hanging", "failing", "limited", "denied"}):
+        elif trouble:
             spoilt = await self._spoilt(trouble, category, query if is_bills else None)
             if spoilt is not None:
                 return spoilt
@@ -318,15 +333,8 @@ class World:
 
     def _other(self, request: httpx.Request, path: str, query: Any, account: str) -> object:
         match path:
-            case "/openapi/v1/billing/balance/detail":
-                return {
-                    "availableBalance": "90000000",
-                    "cashBalance": "90000000",
-                    "creditLimit": "0",
-                    "outstandingInvoices": "0",
-                }
-            case "/openapi/v1/billing/monthly/bill":
-                return {"data": []}
+            case _ if path in TOPICS:
+                return self.payments.answer(TOPICS[path], query)
             case "/gpu-instance/openapi/v1/gpu/instances":
                 return {
                     "instances": [self._instance(owner, account) for owner in self.gpu_owners(account)]

@@ -8,6 +8,7 @@ alert that ends meanwhile. So each kind arranges its own meetings, a few a day, 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from tests.simulation import arranged
 from tests.simulation.chances import (
@@ -37,6 +38,8 @@ from tests.simulation.plan import (
     Ask,
     Edit,
     Event,
+    Funds,
+    Invoice,
     Kill,
     Plan,
     ReceiverTrouble,
@@ -66,7 +69,7 @@ class Kind:
 def make_plan(seed: int, days: int) -> Plan:
     """Return the plan of a seed: the kinds take turns, and all else is left to chance."""
     rng = Chance(seed)
-    kind = KINDS[seed % len(KINDS)]
+    kind = _kind_of(seed)
     events = tuple(kind.events(rng, days))
     others = kind.others if kind.others or kind.name != "mixed" else tuple(rng.sample(OTHERS, rng.choice((1, 2, 3, 4))))
     return Plan(
@@ -272,6 +275,39 @@ def _periods(rng: Chance, days: int) -> Iterator[Event]:
     yield from edits(rng, days, rng.choice((0, 0, 1)))
 
 
+def _payments(rng: Chance, days: int) -> Iterator[Event]:
+    """Monthly bills fall due, are paid, fall due once more and vanish, the balance falls, and neither can be read."""
+    yield from come_and_go(rng, days, many=2)
+    for number in range(5):
+        bill_id, month, total = (
+            f"bill-{number}",
+            f"{2025 + number // 3}-{(number % 3 + 10) % 12 or 12:02}",
+            100 + number,
+        )
+        make = partial(Invoice, bill_id=bill_id, month=month, total=total)
+        yield make(at_s=-DAY_S * 40, status=rng.choice(("paid", "paid", "outed", "overdue")), debt=number * 30)
+        at_s = rng.randrange(2 * DAY_S)
+        while at_s < days * DAY_S:
+            # `paid` with a debt owes nothing; one that is issued may owe.
+            status = rng.choice(("pending", "outed", "paid", "paid", "overdue", "overdue", "voided", ""))
+            debt = rng.choice((0, 40, 60, total)) if status != "overdue" else rng.choice((40, 60, total))
+            yield make(at_s=at_s, status=status, debt=debt, repaid=rng.choice((0, 0, 20)))
+            at_s += rng.choice((2, 7, 20, 50, 90, 90, 150)) * HOUR_S + rng.randrange(HOUR_S)
+    at_s = rng.randrange(DAY_S)
+    while at_s < days * DAY_S:
+        # Limits are reached from above, and left at ten ninths.
+        yield Funds(
+            at_s=at_s, cents=rng.choice((90000, 55556, 55555, 50001, 50000, 30000, 11111, 10001, 10000, 0, -500))
+        )
+        at_s += rng.choice((3, 9, 20, 40)) * HOUR_S
+    for _ in range(days):
+        at_s, category = rng.randrange(HOUR_S, days * DAY_S), rng.choice(("monthly", "monthly", "balance", ""))
+        kind = rng.choice(("failing", "cut", "nonsense", "unlisted", "down", "limited"))
+        yield ApiTrouble(at_s=at_s, until_s=at_s + rng.choice((1, 6, 14)) * HOUR_S, kind=kind, category=category)
+    yield from kills(rng, days, rng.choice((0, 1, 2)))
+    yield from people(rng, days, rng.choice((0, 1)))
+
+
 _WIDE = ("gpu-day", "llm-hours", "gpu-holds", "storage", "everything", "gpu-all")
 KINDS = (
     Kind(
@@ -322,4 +358,10 @@ KINDS = (
     Kind(name="inhibitions", events=arranged.inhibitions, rolling=("gpu-loud", "gpu-muted")),
     Kind(name="vouchers", events=arranged.vouchers, rolling=("gpu-paid",)),
 )
-"""A seed's kind is its remainder."""
+PAYMENTS = Kind(name="payments", events=_payments, rolling=("gpu-burst",), others=("overdue", "unpaid", "low-balance"))
+
+
+def _kind_of(seed: int) -> Kind:
+    """Return a seed's kind: that of its remainder, where mixed worlds and payments take turns."""
+    turn, place = divmod(seed, len(KINDS))
+    return PAYMENTS if turn % 2 and not place else KINDS[place]
