@@ -12,7 +12,7 @@ from typing import ClassVar, NamedTuple
 from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, HourSet
 from alertd.core.money import Usd
-from alertd.core.spend.arrival import Arrivals, Place, ReadSpan, decode_arrivals, encode_arrivals
+from alertd.core.spend.arrival import Arrivals, Place, ReadSpan, decode_arrivals, encode_arrivals, sharing
 from alertd.core.spend.bill import BillPhase, MonthlyBill, Series, TrackedBill
 from alertd.core.spend.block import HourBlock
 from alertd.core.spend.ledger import CategoryBook, HourSummary, SeriesTable, Suspicion, summarise
@@ -155,7 +155,9 @@ class Books:
             (book.account, book.category),
         )
         where = f'account "{book.account}": {book.category}: arrivals'
-        return {(row.step, row.end_hour): read(partial(decode_arrivals, row.came), where=where) for row in found}
+        return sharing(
+            {}, {(row.step, row.end_hour): read(partial(decode_arrivals, row.came), where=where) for row in found}
+        )
 
     def _summaries(self, book: _BookRow) -> dict[int, HourSummary]:
         rows = select(

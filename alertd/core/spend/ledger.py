@@ -14,7 +14,17 @@ from alertd.core.arrays import np
 from alertd.core.dataclass import dataclass, replace
 from alertd.core.hours import HourRange, HourSet, hour_of
 from alertd.core.money import LARGEST_SUM, Usd
-from alertd.core.spend.arrival import KEPT_HOURS, Arrivals, Place, ReadSpan, is_noted, lacked_at, note_block, with_read
+from alertd.core.spend.arrival import (
+    KEPT_HOURS,
+    Arrivals,
+    Place,
+    ReadSpan,
+    is_noted,
+    lacked_at,
+    note_block,
+    sharing,
+    with_read,
+)
 from alertd.core.spend.bill import BillRows, Series
 from alertd.core.spend.block import HourBlock, digest, empty_block, encode, encode_each
 from alertd.core.spend.lists import View
@@ -204,6 +214,7 @@ def file_rows(
             hours[hour] = _summary(hour, block, mark)
         else:
             del hours[hour]
+    arrivals = sharing(book.arrivals, arrivals)
     is_noted_as_before = not arrivals and all(place[1] > first_noted for place in book.arrivals)
     after = replace(
         book,
