@@ -1,14 +1,17 @@
 """Rereading the rules when something goes wrong that nobody foresaw: the old rules stay, and the watching goes on."""
 
 import asyncio
+import itertools
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from structlog.testing import capture_logs
 
+from alertd.daemon import app as app_module
 from alertd.daemon import reload as reload_module
 from alertd.daemon.app import App, open_app
 from alertd.daemon.receivers import printing_notifiers
@@ -153,6 +156,95 @@ async def test_connections_when_closing_them_fails_then_logged_and_counted(tmp_p
                     await asyncio.sleep(0.01)
         assert app.figures.task_failures == {"closing replaced connections": 1}
         assert [line["task"] for line in log if line["event"] == "task failed"] == ["closing replaced connections"]
+
+
+@pytest.mark.parametrize("under_way", ["a send", "a call"])
+async def test_connections_when_replaced_then_closed_once_what_is_under_way_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, under_way: str
+) -> None:
+    """Closed meanwhile, its outcome would be unknown: a message may come twice, and nobody knows what was stopped."""
+    ended, closed = asyncio.Event(), asyncio.Event()
+
+    async def close() -> None:
+        closed.set()
+
+    async def hold() -> tuple[()]:
+        await ended.wait()
+        return ()
+
+    async with watched(tmp_path) as (app, edit, reread):
+        app.connections.push_async_callback(close)
+        monkeypatch.setattr(app.cycle, "open_actions", hold)
+        work = app.actions.turn() if under_way == "a call" else app.delivery.alone(("finops", ""), ended.wait)
+        working = asyncio.create_task(work)
+        edit(EDITED)
+        await reread.again()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not closed.is_set()
+        ended.set()
+        async with asyncio.timeout(20):
+            await asyncio.gather(working, closed.wait())
+
+
+async def test_connections_when_the_rules_are_edited_twice_then_each_is_closed_once_and_the_last_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an edit opened is replaced by the next one, and is as good a leak as what the start opened."""
+    closed, edits = list[str](), itertools.count(1)
+
+    async def close(name: str) -> None:
+        closed.append(name)
+
+    def opened(_rules: object, _settings: object, stack: AsyncExitStack, **_: object) -> dict[str, object]:
+        stack.push_async_callback(close, f"edit {next(edits)}")
+        return {}
+
+    monkeypatch.setattr(reload_module, "open_instances", opened)
+    async with watched(tmp_path) as (app, edit, reread):
+        app.connections.push_async_callback(close, "start")
+        for number, known in enumerate((["start"], ["start", "edit 1"])):
+            edit(EDITED + "\n" * number)
+            await reread.again()
+            async with asyncio.timeout(20):
+                while closed != known:  # noqa: ASYNC110 -- what is waited for sets no event
+                    await asyncio.sleep(0.002)
+    assert closed == ["start", "edit 1", "edit 2"]
+
+
+async def test_edit_when_read_then_everything_is_opened_by_the_clocks_of_the_start_and_put_to_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise nobody hears the answers' `Date` any more, and alerts are dated by a clock that was not checked."""
+    openers = ("open_notifiers", "open_sources", "open_instances")
+    given: dict[ModuleType, dict[str, object]] = {app_module: {}, reload_module: {}}
+    for module, found in given.items():
+        for name in openers:
+
+            def note(
+                *_: object, found: dict[str, object] = found, name: str = name, **named: object
+            ) -> dict[str, object]:
+                found[name] = named
+                return {}
+
+            monkeypatch.setattr(module, name, note)
+    path = tmp_path / "rules.yaml"
+    path.write_text(RULES)
+    settings = Settings.model_construct(rules=path, novita_api_key=SecretStr("key"))
+    async with open_app(settings, load_rules(path), open_store=lambda: Store.open("sqlite://", now=NOW)) as app:
+        used: list[object] = []
+        monkeypatch.setattr(app.delivery, "use", lambda *sent: used.append(sent))
+        reloader = RulesReloader(
+            app, watch=RulesWatch(path), manager=ServiceManager(), turn=asyncio.Lock(), on_reread=lambda: None
+        )
+        path.write_text(
+            RULES.replace("{name: finops,", "{name: paper, type: console}\n  - {name: finops, fallback: paper,")
+        )
+        await reloader.reread()
+        assert app.cycle.rules_file.faults == ()
+    assert set(given[app_module]) == set(openers)
+    assert given[app_module] == given[reload_module]
+    assert used == [({}, {"paper": "finops", "finops": "paper"})]
 
 
 async def test_edit_when_the_file_has_several_mistakes_then_each_is_kept_with_its_place(tmp_path: Path) -> None:
