@@ -154,3 +154,33 @@ async def test_overview_when_renewed_then_the_next_begins_from_it(tmp_path: Path
             assert life.app.figures.overview is not None
             shown.append(life.app.figures.overview)
         assert shown[0] is not shown[1]
+
+
+@pytest.mark.parametrize(
+    ("off", "is_down", "kept"),
+    [
+        pytest.param(
+            timedelta(minutes=30),
+            False,
+            [(False, timedelta(minutes=30), "the clock was put right"), (True, timedelta(), "")],
+            id="put right by the first answer",
+        ),
+        pytest.param(timedelta(hours=3), False, [(False, timedelta(), "this system's clock")], id="wrong"),
+        pytest.param(timedelta(), True, [(False, timedelta(), "has said what time it is")], id="unchecked"),
+    ],
+)
+async def test_poll_when_the_clock_is_wrong_then_each_cycle_is_kept_with_its_reason_by_the_best_known_time(
+    tmp_path: Path, off: timedelta, is_down: bool, kept: list[tuple[bool, timedelta, str]]
+) -> None:
+    """`alertd status` says when the last cycle was and what it lacked; the heartbeat goes by whether it was whole."""
+    clock = VirtualClock(wall_off=off)
+    async with living(tmp_path, clock, billing=billing(clock)) as life:
+        life.billing.is_down = is_down
+        report = await poll(life.app)
+        found = await life.app.gateway.call(lambda store: store.cycles.last(5)[::-1])
+    assert [(one.is_ok, one.started_at - clock.true) for one in found] == [one[:2] for one in kept]
+    for record, (*_, words) in zip(found, kept, strict=True):
+        errors = str(dict(record.summary)["errors"])
+        assert words in errors
+        assert bool(words) is bool(errors)
+    assert (report.is_ok, report.is_moved) == (kept[-1][0], False)

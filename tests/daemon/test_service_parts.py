@@ -1,14 +1,20 @@
 """What the service connects and no message shows: the clocks, the dead man's switch, and what is counted."""
 
-from datetime import timedelta
+import asyncio
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from alertd.core.rules.records import ReloadOutcome
 from alertd.daemon import service as service_module
+from alertd.daemon.reports import Reporter
 from alertd.daemon.schedule import Schedule
+from alertd.daemon.systemd import ServiceManager
+from alertd.daemon.timekeeper import Timekeeper
+from alertd.daemon.watchdog import CYCLE_DEADLINE, CYCLE_SLACK
 from alertd.notify.delivery.deliver import Delivery
 from tests.core.builders import HOUR, NOW
 from tests.daemon.serving import serving, until
@@ -138,3 +144,84 @@ async def test_stop_when_a_message_is_under_way_then_its_answer_is_waited_for(tm
         served.slack._hanging.set()
         await until(lambda: served.app.figures.notifications["finops", "delivered"] == 1)
     assert served.app.figures.notifications["finops", "unknown"] == 0
+
+
+PARTS = {
+    "actions",
+    "clock",
+    "delivery",
+    "maintenance",
+    "mirroring",
+    "poll",
+    "reports",
+    "rules file",
+    "slack",
+    "watchdog",
+    "watchdog questions",
+}
+
+
+async def test_service_when_it_serves_then_each_of_its_parts_runs_and_the_rest_of_an_earlier_process_came_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part that is not started is missed by nobody until it is needed; and the status knows the rules at once."""
+    noted, recover, run = list[str](), Delivery.recover, Delivery.run
+
+    async def recovering(self: Delivery) -> None:
+        noted.append("recover")
+        await recover(self)
+
+    async def running(self: Delivery, stop: asyncio.Event) -> None:
+        noted.append("run")
+        await run(self, stop)
+
+    monkeypatch.setattr(Delivery, "recover", recovering)
+    monkeypatch.setattr(Delivery, "run", running)
+    async with serving(tmp_path) as served:
+        await until(lambda: {task.get_name() for task in asyncio.all_tasks()} >= PARTS)
+        stored = await served.app.gateway.call(lambda store: store.meta.rules_file)
+    assert noted == ["recover", "run"]
+    assert stored == ReloadOutcome(loaded_at=NOW, rules=1)
+
+
+async def test_watchdog_when_no_poll_begins_or_one_is_over_then_told_apart(tmp_path: Path) -> None:
+    """Whoever reads `stuck: polling` looks for a request without an answer, or for what holds up the next turn."""
+    clock = VirtualClock(true=NOW)
+    async with serving(tmp_path, clock=clock) as served:
+        await served.polled()
+        assert served.service._watchdog.stuck() == ()
+        clock.pass_time(CYCLE_DEADLINE + CYCLE_SLACK + timedelta(seconds=1))
+        assert served.service._watchdog.stuck() == ("polling: no cycle begins",)
+
+
+async def test_manager_when_it_wants_a_sign_of_life_more_often_then_gets_it_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`WatchdogSec=` of the unit says how often; whoever is late is killed."""
+    judged = list[tuple[str, ...]]()
+    monkeypatch.setattr(ServiceManager, "alive_every_s", 0.002)
+    monkeypatch.setattr(ServiceManager, "judged", lambda _self, stuck: judged.append(stuck))
+    async with serving(tmp_path):
+        await until(lambda: len(judged) > 5)
+    assert set(judged) == {()}
+
+
+async def test_time_when_nobody_has_checked_it_then_nothing_is_reported_or_deleted_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock in 2030 would send a report years early, and delete all spend."""
+    filed = list[datetime]()
+
+    async def run(_self: Reporter, now: datetime) -> bool:
+        filed.append(now)
+        return True
+
+    monkeypatch.setattr(Reporter, "run", run)
+    monkeypatch.setattr(Timekeeper, "is_checked", False)
+    async with serving(tmp_path) as served:
+        for turn, is_checked in enumerate((False, True), 1):
+            monkeypatch.setattr(Timekeeper, "is_checked", is_checked)
+            served.service._poll_asked.set()
+            await served.settled(turn)
+            pruned = await served.app.gateway.call(lambda store: store.meta.pruned_at)
+            assert (set(filed), pruned) == (({NOW}, NOW) if is_checked else (set(), None))
