@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from alertd.core.spend.data_state import DataState
 from alertd.queries.status import Edges
 from tests.core.builders import DAY, HOUR, NOW, RUNNING, Row, desk_with, row
@@ -28,6 +30,29 @@ def test_edges_when_books_are_the_same_then_as_if_worked_out_afresh() -> None:
         (books, NOW, SETTLE),
     ):
         assert known.of(*asked) == Edges().of(*asked)
+
+
+@pytest.mark.parametrize(
+    ("spans", "through"),
+    [
+        pytest.param((1,), "2026-01-10 12:00", id="rows of hours"),
+        pytest.param((24,), "2026-01-10 00:00", id="rows of days"),
+        pytest.param(
+            (1, 24), "2026-01-10 12:00 (day rows: Jan 9)", id="both: the later, and how far the other is behind"
+        ),
+    ],
+)
+def test_edge_when_shown_then_the_latest_and_what_is_behind_it(spans: tuple[int, ...], through: str) -> None:
+    """Hours that are billed are not hidden by days that are billed once they are over."""
+    midnight = RUNNING - RUNNING % 24
+    by_span = {
+        1: [row(RUNNING - ago, "1") for ago in range(1, 240)],
+        24: [row(midnight - 24 * ago, "5", span=24) for ago in range(1, 9)],
+    }
+    books = desk_with(*(one for span in spans for one in by_span[span])).books
+    (edge,) = Edges().of([*books.values()], NOW, SETTLE)
+    assert edge.row() == ("default", "gpu", through, "2026-01-10 12:05", "ok")
+    assert [stream.key.step for stream in edge.streams] == list(spans)
 
 
 def test_streams_when_shared_then_only_of_the_same_books_in_the_same_hour() -> None:

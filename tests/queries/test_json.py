@@ -117,6 +117,16 @@ def test_alert_as_json_when_little_is_known_then_null_and_not_something_near_it(
     assert alert_json(held, ())["threshold"] is None
 
 
+@pytest.mark.parametrize("kind", [kind for kind in MuteKind if kind is not MuteKind.SILENCE])
+def test_alert_as_json_when_something_else_withholds_it_then_no_silence_is_named(kind: MuteKind) -> None:
+    """Only a silence can be ended by whoever reads it."""
+    other = Muted(kind=kind, id="0" * 16, by="night", until=NOW + MINUTE, comment="gpu-9 spent much")
+    alone, both = alert_json(whole_alert(), (other,)), alert_json(whole_alert(), (other, *MUTES))
+    assert (alone["silenced_by"], both["silenced_by"]) == (None, EVERY_KEY["silenced_by"])
+    assert alone["withheld"]
+    assert str(both["withheld"]).startswith(str(alone["withheld"]))
+
+
 @pytest.mark.parametrize(
     ("unit", "value", "is_below", "text"),
     [

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from alertd.core.alert import AlertState
+from alertd.core.alerts.lifecycle import Move
+from alertd.core.messages.dispatch import Decisions
 from alertd.core.messages.outbox import EntryState
 from alertd.core.resources import Resource, ResourceKind
 from alertd.core.rules.held import LastRead
@@ -19,7 +21,7 @@ from alertd.queries.status import Status, read_status
 from alertd.store.bills import BookChange
 from alertd.store.cycles import CycleRecord
 from alertd.store.store import Store
-from tests.core.builders import HOUR, NOW, entry, firing
+from tests.core.builders import HOUR, NOW, entry, firing, move
 
 POLL, SETTLE = timedelta(minutes=10), 2 * HOUR
 SECOND = timedelta(seconds=1)
@@ -80,6 +82,27 @@ def test_categories_when_they_fail_within_that_time_then_named_all_the_same(stor
     books = [CategoryBook(account="default", category=name, error=error) for name, error in (("gpu", "x"), ("llm", ""))]
     store.save_facts(SeriesTable(), books=[BookChange(book=book, blocks={}) for book in books])
     assert status(store).problems == ("default: gpu: x",)
+
+
+def test_books_when_an_account_is_watched_no_more_then_only_those_that_are_read_are_shown(store: Store) -> None:
+    """What failed when it was last read would be a problem for ever."""
+    store.cycles.add(a_cycle(timedelta()))
+    books = [CategoryBook(account=name, category="gpu", error=f"HTTP 403 of {name}") for name in ("gone", "prod")]
+    store.save_facts(SeriesTable(), books=[BookChange(book=book, blocks={}) for book in books])
+    store.meta.put_last_read(LastRead(accounts=frozenset({"prod"})))
+    found = status(store)
+    assert [edge.account for edge in found.edges] == ["prod"]
+    assert found.problems == ("prod: gpu: HTTP 403 of prod",)
+
+
+def test_receiver_when_it_has_failed_in_several_ways_then_the_newest_is_shown(store: Store) -> None:
+    """What was wrong before it was half repaired is no help."""
+    store.cycles.add(a_cycle(timedelta()))
+    faults = ("not found", "no such channel", "invite the bot")
+    entries = [entry(number, state=EntryState.BLOCKED, error=text) for number, text in enumerate(faults, 1)]
+    store.save_decisions(alerts=(), entries=entries)
+    (receiver,) = status(store).receivers
+    assert receiver.last_error == "invite the bot"
 
 
 def test_receivers_when_each_state_is_there_then_counted_by_name_with_the_last_error(store: Store) -> None:
@@ -250,3 +273,24 @@ def test_report_of_a_cycle_when_shown_then_each_figure_is_its_own() -> None:
     assert not replace(report, errors=[]).is_ok
     assert not replace(report, rule_errors=[]).is_ok
     assert replace(report, errors=[], rule_errors=[]).is_ok
+
+
+def test_report_of_a_cycle_when_it_decides_twice_then_all_that_was_sent_and_what_is_open_at_the_end() -> None:
+    """What rises during a long read is decided before the rest."""
+    report = CycleReport(started_at=NOW)
+    rises, falls = firing(owner="gpu-1"), firing(owner="gpu-2")
+    over = replace(rises, state=AlertState.RESOLVED, resolved_at=NOW)
+    report.note(decided(move(None, rises), sends=2), [rises])
+    assert (report.notifications, report.firing, report.pending) == (2, 1, 0)
+    waits = replace(falls, fingerprint="p" * 16, state=AlertState.PENDING)
+    report.note(decided(move(rises, over), move(falls, falls), sends=1), [over, falls, waits])
+    assert (report.notifications, report.firing, report.pending) == (3, 1, 1)
+    assert report.moves == [
+        f"gpu-24h {rises.fingerprint}: none -> firing (warning)",
+        f"gpu-24h {rises.fingerprint}: firing (warning) -> resolved",
+    ]
+
+
+def decided(*moves: Move, sends: int) -> Decisions:
+    entries = tuple(entry(number) for number in range(sends))
+    return Decisions(alerts=tuple(one.after for one in moves), moves=moves, entries=entries, folded={}, held={})
