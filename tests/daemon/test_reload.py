@@ -168,14 +168,17 @@ async def test_connections_when_replaced_then_closed_once_what_is_under_way_has_
     async def close() -> None:
         closed.set()
 
-    async def hold() -> tuple[()]:
+    async def read() -> tuple[()]:
         await ended.wait()
         return ()
 
+    async def send() -> None:
+        await ended.wait()
+
     async with watched(tmp_path) as (app, edit, reread):
         app.connections.push_async_callback(close)
-        monkeypatch.setattr(app.cycle, "open_actions", hold)
-        work = app.actions.turn() if under_way == "a call" else app.delivery.alone(("finops", ""), ended.wait)
+        monkeypatch.setattr(app.cycle, "open_actions", read)
+        work = app.actions.turn() if under_way == "a call" else app.delivery.alone(("finops", ""), send)
         working = asyncio.create_task(work)
         edit(EDITED)
         await reread.again()
@@ -230,7 +233,7 @@ async def test_edit_when_read_then_everything_is_opened_by_the_clocks_of_the_sta
             monkeypatch.setattr(module, name, note)
     path = tmp_path / "rules.yaml"
     path.write_text(RULES)
-    settings = Settings.model_construct(rules=path, novita_api_key=SecretStr("key"))
+    settings = Settings(rules=path, novita_api_key="key")
     async with open_app(settings, load_rules(path), open_store=lambda: Store.open("sqlite://", now=NOW)) as app:
         used: list[object] = []
         monkeypatch.setattr(app.delivery, "use", lambda *sent: used.append(sent))
