@@ -5,7 +5,7 @@ A run is the series of hours with money up to a group's own data edge, with fewe
 An hour that could not be read neither counts nor ends a run.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 RATE_HOURS = 3
 """Number of hours whose mean is the current cost: a single hour may be billed in part."""
 _NOTHING = Usd(0)
+_GROUPS_AT_ONCE = 512
+"""The hours of more groups at once would take many megabytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,23 +143,22 @@ def _runs(
     anew = [group for group in groups if group not in unmoved]
     if not groups or not len(span):
         return {}
-    numbers = np.array([found.numbers[group] for group in anew], np.intp)
-    amounts = np.diff(view.running_totals(query, metric, span, numbers), axis=0)
     rates = two_ends(view, data, metric, edges, length=RATE_HOURS)
     unknown = cache(partial(_unknown, data, span))
-    runs_anew = {
-        group: _run(
-            amounts[: max(0, end - span.start), place],
-            unknown(frozenset((key.account, key.category) for key, _ in edges.of(group)))[: max(0, end - span.start)],
+    found_anew: dict[Labels, Run] = {}
+    for some in (anew[at : at + _GROUPS_AT_ONCE] for at in range(0, len(anew), _GROUPS_AT_ONCE)):
+        numbers = np.array([found.numbers[group] for group in some], np.intp)
+        stretch = _Stretch(
+            totals=view.running_totals(query, metric, span, numbers),
+            unknown=np.stack(
+                [unknown(frozenset((key.account, key.category) for key, _ in edges.of(group))) for group in some],
+                axis=1,
+            ),
             start=span.start,
-            edge=end,
-            min_rate=min_rate,
-            gap=gap,
-            rate=rate_of(rates.own_of(group)),
         )
-        for place, (group, end) in enumerate(zip(anew, _edges_of(edges, anew), strict=True))
-    }
-    return {group: runs_anew[group] if group in runs_anew else unmoved[group] for group in groups}
+        each = [rate_of(rates.own_of(group)) for group in some]
+        found_anew |= zip(some, stretch.runs(_edges_of(edges, some), each, min_rate=min_rate, gap=gap), strict=True)
+    return {group: found_anew[group] if group in found_anew else unmoved[group] for group in groups}
 
 
 def _edges_of(edges: Edges, groups: Iterable[Labels]) -> list[int]:
@@ -182,33 +183,46 @@ def _unknown(data: DataState, span: HourRange, categories: Iterable[tuple[str, s
     return found
 
 
-def _run(
-    amounts: "NDArray[np.int64]",
-    unknown: "NDArray[np.bool_]",
-    *,
-    start: int,
-    edge: int,
-    min_rate: int,
-    gap: int,
-    rate: Usd,
-) -> Run:
-    billed = amounts >= min_rate
-    # Hours that were billed before a read failed are known nevertheless.
-    places = np.flatnonzero(billed | ~unknown)
-    known = billed[places]
-    empty = np.concatenate(([0], np.cumsum(~known)))
-    ending = np.flatnonzero(empty[gap:] - empty[:-gap] == gap) if len(known) >= gap else np.empty(0, np.intp)
-    first = int(ending[-1]) + gap if len(ending) else 0
-    of_run = places[first:][known[first:]]
-    if not len(of_run):
-        return Run.none(edge, rate)
-    begin, end = int(of_run[0]), int(of_run[-1]) + 1
-    skipped = int((unknown & ~billed)[begin:end].sum())
-    return Run(
-        hours=end - begin - skipped,
-        span=HourRange(start + begin, start + end),
-        edge=edge,
-        is_whole=begin > 0,
-        cost=Usd(int(amounts[begin:end].sum())),
-        rate=rate,
-    )
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Stretch:
+    """What some groups were billed in the hours in which their runs are searched, all of them at once."""
+
+    totals: "NDArray[np.int64]"
+    """Running totals before each of the hours and at their end; a column for each group."""
+    unknown: "NDArray[np.bool_]"
+    """Which hours are unread or failed."""
+    start: int
+
+    def runs(self, edges: Sequence[int], rates: Sequence[Usd], *, min_rate: int, gap: int) -> Iterator[Run]:
+        """Yield the run of each group, given the hour through which it is billed and its rate."""
+        hours = np.arange(len(self.unknown))[:, None]
+        is_seen = hours < np.array(edges, np.int64) - self.start
+        billed = (np.diff(self.totals, axis=0) >= min_rate) & is_seen
+        # Hours that were billed before a read failed are known nevertheless.
+        empty = np.cumsum(is_seen & ~billed & ~self.unknown, axis=0, dtype=np.int32)
+        since_billed = empty - np.maximum.accumulate(np.where(billed, empty, 0), axis=0)
+        is_over = since_billed >= gap
+        of_run = billed & (hours > _last(is_over))
+        begins, ends = np.argmax(of_run, axis=0).tolist(), (_last(of_run) + 1).tolist()
+        skipped = np.cumsum(self.unknown & ~billed, axis=0, dtype=np.int32)
+        for place, (edge, rate) in enumerate(zip(edges, rates, strict=True)):
+            begin, end = begins[place], ends[place]
+            if not end:
+                yield Run.none(edge, rate)
+                continue
+            # Its first hour is billed, so that none is skipped there.
+            unknown_hours = int(skipped[end - 1, place] - skipped[begin, place])
+            yield Run(
+                hours=end - begin - unknown_hours,
+                span=HourRange(self.start + begin, self.start + end),
+                edge=edge,
+                is_whole=begin > 0,
+                cost=Usd(int(self.totals[end, place] - self.totals[begin, place])),
+                rate=rate,
+            )
+
+
+def _last(hours: "NDArray[np.bool_]") -> "NDArray[np.int64]":
+    """Return the last true row of each column, -1 for a column without any."""
+    found: NDArray[np.int64] = np.where(hours.any(axis=0), len(hours) - 1 - np.argmax(hours[::-1], axis=0), -1)
+    return found

@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from alertd.core.hours import HourRange
 from alertd.core.labels import Labels, Patterns
@@ -10,6 +12,7 @@ from alertd.core.spend.edges import edges_of
 from alertd.core.spend.runs import Run, runs
 from alertd.core.spend.selection import SpendQuery
 from tests.core.builders import NOW, RUNNING, SETTLE, Desk, desk_with, row, usd
+from tests.examples import examples
 
 EDGE = RUNNING - 2
 """With the settle delay of two hours."""
@@ -107,3 +110,46 @@ def test_run_when_accounts_differ_then_the_gap_of_one_ends_nothing_of_the_other(
     run = found(held)
     assert run is not None
     assert run.hours == 9
+
+
+HOURS_AGO = st.integers(1, 24)
+
+
+@examples(20, thorough=500)
+@given(
+    st.lists(st.sets(HOURS_AGO, min_size=1), min_size=1, max_size=4),
+    st.lists(st.tuples(HOURS_AGO, st.integers(1, 5)), max_size=3),
+    st.integers(1, 4),
+    st.integers(2, 30),
+)
+def test_runs_when_of_many_owners_at_once_then_as_one_finds_hour_by_hour(
+    billed: list[set[int]], failed: list[tuple[int, int]], gap: int, hours: int
+) -> None:
+    """All groups are searched together; each has its own gaps, and its own hours that could not be read."""
+    rows = [row(EDGE - ago, "2", owner=f"gpu-{n}") for n, each in enumerate(billed) for ago in each]
+    held = Desk()
+    held.read(rows, HourRange(RUNNING - 480, RUNNING + 1))
+    for ago, length in failed:
+        held.fail(HourRange(EDGE - ago, EDGE - ago + length))
+    unknown = {hour for ago, length in failed for hour in range(EDGE - ago, EDGE - ago + length)}
+    facts = held.facts()
+    edges = edges_of(facts.spend, facts.data, QUERY, facts.data.books)
+    answer = runs(facts.spend, facts.data, QUERY, "amount", edges, hours=hours, min_rate=usd("1"), gap=gap)
+    for n, each in enumerate(billed):
+        run = answer.get((("account", "default"), ("owner", f"gpu-{n}")))
+        if run is not None:
+            since = edges.latest - hours
+            assert (run.hours, run.cost) == _slow({EDGE - ago for ago in each}, unknown, since, run.edge, gap)
+
+
+def _slow(billed: set[int], unknown: set[int], first: int, edge: int, gap: int) -> tuple[int, int]:
+    """Walk back from the edge; return hours and cost."""
+    hours = cost = empty = 0
+    for hour in reversed(range(first, edge)):
+        if hour in billed:
+            hours, cost, empty = hours + 1 + (empty if hours else 0), cost + usd("2"), 0
+        elif hour not in unknown:
+            empty += 1
+            if empty == gap:
+                break
+    return hours, cost
