@@ -44,11 +44,12 @@ def table(
     shown, widths = _fitted(clean, {*right, *whole}, optional, room)
     if not widths:
         return _line_by_line(clean, room or _NARROWEST, colours, coloured)
-    lines = []
+    lines, last = [], shown[-1]
+    padded = [n for n in shown if n != last or n in right or n in coloured]
     for number, row in enumerate(clean):
         # Names often differ only at the end; of a sentence, in the last column, the beginning matters most.
-        texts = [_cut(row[n], widths[n], at_end=n == shown[-1]) for n in shown]
-        cells = [_padded(text, widths[n], is_right=n in right) for n, text in zip(shown, texts, strict=True)]
+        texts = row if room is None else [_cut(text, widths.get(n, 0), at_end=n == last) for n, text in enumerate(row)]
+        cells = [_padded(texts[n], widths[n], is_right=n in right) if n in padded else texts[n] for n in shown]
         if number and colours.get(number):
             cells = [
                 _styled(cell, colours[number]) if n in coloured else cell for n, cell in zip(shown, cells, strict=True)
@@ -70,7 +71,7 @@ def _fitted(
     rows: Sequence[Sequence[str]], whole: Collection[int], optional: Sequence[int], room: int | None
 ) -> tuple[list[int], dict[int, int]]:
     """Return the columns to show and their widths; no widths if no choice of columns fits."""
-    natural = {n: max(_width(row[n]) for row in rows) for n in range(len(rows[0]))}
+    natural = {n: max(map(_width, column)) for n, column in enumerate(zip(*rows, strict=True))}
     if room is None:
         return list(natural), natural
     for left_out in range(len(optional) + 1):

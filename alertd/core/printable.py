@@ -54,6 +54,8 @@ def escape_controls(text: str) -> str:
     r"""Return the text with control and invisible characters escaped, line ends too: `\x1b`, `\u202e`."""
     if text.isascii() and text.isprintable():
         return text
+    if text.isprintable() and not UNSAFE.search(text) and unicodedata.category(text[0]) not in _UNSEEN:
+        return without_floods(text)
     if text and shows_nothing(text):
         return "".join(character if character == " " else ascii(character)[1:-1] for character in text)
     return "".join(map(_escaped, without_floods(text)))
