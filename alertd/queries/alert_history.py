@@ -33,6 +33,7 @@ from alertd.store.store import Store
 
 _NEAREST = 5
 """So many groups of a rule are shown."""
+_NOTHING = "  nothing to judge: no spend fits it, or nothing was read yet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +146,10 @@ def _now(history: AlertHistory, rule: Rule | None) -> list[tuple[str, str]]:
 
 def judgement(rule: Rule, facts: Facts) -> Iterator[str]:
     """Yield what a rule says of the groups that reach a severity, or come nearest to one."""
+    if isinstance(rule, SpendRule) and not facts.of(rule.view).spend.series:
+        # To say so takes no numpy.
+        yield _NOTHING
+        return
     groups = if_it_fits(lambda: tuple(_largest(rule, facts)), ()) if isinstance(rule, SpendRule) else ()
     try:
         samples = rule.evaluate(facts, groups)
@@ -163,8 +168,7 @@ def judgement(rule: Rule, facts: Facts) -> Iterator[str]:
         yield f"    {both_ends(sample)}{f'; {limits}' if limits else ''}; {through(sample)}, {whole}"
         yield from (f"    {caveat}" for caveat in sample.caveats)
     if not samples:
-        why = "nothing to judge: no spend fits it" if isinstance(rule, SpendRule) else "reaches no threshold"
-        yield f"  {why}, or nothing was read yet"
+        yield _NOTHING if isinstance(rule, SpendRule) else "  reaches no threshold, or nothing was read yet"
     yield from with_more((), len(samples) - _NEAREST, "group", lead="  … ")
 
 
