@@ -196,12 +196,14 @@ class World:
     def _trouble(self, category: str, *, is_bills: bool) -> str:
         """Return what is wrong with the API now, for a category or for all."""
         whose = {"", category, f"@{category.partition('@')[2]}"}
+        # Lists of instances have no category.
+        is_named = category.partition("@")[0] != ""
         kinds = [
             t.kind
             for t in self._troubles
             if t.at_s <= self.now_s < t.until_s
             and t.category in whose
-            and (is_bills or t.kind in EVERYWHERE or t.category == category)
+            and (is_bills or t.kind in EVERYWHERE or (is_named and t.category == category))
         ]
         return kinds[-1] if kinds else ""
 
