@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
 
+from tests.simulation.bill_rows import voucher_of
 from tests.simulation.rules import BY_TEAM, PAID, team_of
-from tests.simulation.world import Answer, World, voucher_of
+from tests.simulation.world import Answer, World
 
 Rows = tuple[tuple[int, str, int], ...]
 """(span, owner, amount) of one hour's rows, sorted."""

@@ -77,8 +77,8 @@ PEOPLE = (
     planted_bug(
         "count an hour that costs too little",
         "core.spend.runs",
-        "billed = amounts >= min_rate",
-        "billed = amounts > 0",
+        "billed = (np.diff(self.totals, axis=0) >= min_rate)",
+        "billed = (np.diff(self.totals, axis=0) > 0)",
         "what runs is billed at `min_rate` or more",
     ),
 )

@@ -8,15 +8,16 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
 import httpx
 
+from tests.simulation.bill_rows import BillRow
 from tests.simulation.payments import BALANCE, INVOICES, Payments
-from tests.simulation.plan import DAY_S, HOUR_S, USD, ApiTrouble, Changed, Late, Plan, Run
+from tests.simulation.plan import DAY_S, HOUR_S, ApiTrouble, Changed, Late, Plan, Run
 
 HOST = "api.sim.example"
 CATEGORIES = ("gpu", "llm", "cloud_storage")
@@ -34,72 +35,6 @@ NEVER_S = 10**12
 UNTIL_STOPPED_S = 90
 SLOW_S = (8, 20, 45)
 """Within the time that an answer may take."""
-
-
-@dataclass(slots=True, kw_only=True)
-class BillRow:
-    """One row of the bills, and what it says from when on; an amount of None is a row that is not there."""
-
-    category: str
-    owner: str
-    hour: int
-    span: int
-    versions: list[tuple[float, int | None]]
-    written: dict[int, bytes] = field(default_factory=dict)
-
-    def amount(self, at_s: float) -> int | None:
-        """Return what is shown at a time."""
-        shown = None
-        for since_s, amount in self.versions:
-            if since_s <= at_s:
-                shown = amount
-        return shown
-
-    def text(self, amount: int, start_s: float) -> bytes:
-        """Return the row as JSON, in one of the spellings that have been seen."""
-        if amount not in self.written:
-            self.written[amount] = json.dumps(self._fields(amount, start_s)).encode()
-        return self.written[amount]
-
-    def _fields(self, amount: int, start_s: float) -> dict[str, object]:
-        first = int(start_s) + self.hour * HOUR_S
-        last = first + self.span * HOUR_S - 1
-        style = (self.hour * 7 + sum(map(ord, self.owner))) % 4
-        # The integers drop what is below a ten-thousandth of a dollar.
-        short = abs(amount) // (USD // 10_000) * (-1 if amount < 0 else 1)
-        times: tuple[object, object] = (str(first), str(last))
-        if style == 1:
-            times = (first, last)
-        elif style == 2:
-            times = tuple(f"{datetime.fromtimestamp(each, UTC):%Y-%m-%dT%H:%M:%SZ}" for each in (first, last))  # type: ignore[assignment]
-        voucher = voucher_of(self.owner, amount)
-        # The decimals alone say what was paid by voucher, as the integers of some answers do not.
-        money: dict[str, object] = {"amount": str(short), "voucherAmount": "0", "payAmount": str(short)}
-        if style == 3:
-            money = {}
-        return {
-            "userId": "u-1",
-            "startTime": times[0],
-            "endTime": times[1],
-            "billingMethod": "1",
-            "productName": f"product of {self.owner}",
-            "productId": f"p-{self.owner}",
-            "category": "Compute",
-            "ownerID": self.owner,
-            **money,
-            "amountDecimal": _decimal(amount),
-            "voucherAmountDecimal": _decimal(voucher),
-            "payableDecimal": _decimal(amount - voucher),
-        }
-
-
-def voucher_of(owner: str, amount: int) -> int:
-    """Return what of an amount a voucher pays: three eighths for every second owner, rounded down."""
-    return amount * 3 // 8 if owner[-1:] in "13579" else 0
-
-
-def _decimal(amount: int) -> str:
-    return f"{'-' if amount < 0 else ''}{abs(amount) // USD}.{abs(amount) % USD:010}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +113,7 @@ class World:
             if isinstance(event, Changed):
                 for row in by_owner.get(event.owner, ()):
                     if event.first <= row.hour < event.last:
-                        _change(row, event)
+                        row.change(event)
 
     def stop(self, owner: str) -> None:
         """Stop an instance: it is billed no more from the next hour on."""
@@ -379,17 +314,6 @@ class World:
         return httpx.Response(
             status, headers=self._headers() | headers, stream=httpx.ByteStream(json.dumps(body).encode())
         )
-
-
-def _change(row: BillRow, event: Changed) -> None:
-    shown_s, amount = row.versions[0]
-    if amount is None:
-        return
-    to = amount * event.percent // 100 if event.percent else None
-    row.versions.append((max(event.at_s, shown_s), to))
-    if event.back_at_s is not None:
-        row.versions.append((max(event.back_at_s, shown_s), amount))
-    row.versions.sort(key=lambda version: version[0])
 
 
 class _Cut(httpx.AsyncByteStream):
