@@ -46,63 +46,28 @@ def require_list(book: CategoryBook, rows: BillRows, span: HourRange) -> None:
 
 
 class BillSource(Protocol):
-    """The billing API of one account."""
+    """The billing API of one account; every method raises ApiError if there is no complete answer."""
 
     async def read_bills(self, category: str, span: HourRange) -> BillRows:
-        """
-        Return every row of a range, or none.
-
-        Raises:
-            ApiError: It could not be read.
-        """
+        """Return every row of a range, or none."""
 
     async def read_monthly_bills(self, start_month: str) -> tuple[MonthlyBill, ...]:
-        """
-        Return every monthly bill from a month on.
-
-        Raises:
-            ApiError: They could not be read.
-        """
+        """Return every monthly bill from a month on."""
 
     async def read_key_bills(self, category: str, span: HourRange) -> KeyBills:
-        """
-        Return every row of a range by API key, or none, and the keys' names.
-
-        Raises:
-            ApiError: It could not be read.
-        """
+        """Return every row of a range by API key, or none, and the keys' names."""
 
     async def read_balance(self, read_at: datetime) -> Balance:
-        """
-        Return the balance as of now.
-
-        Raises:
-            ApiError: It could not be read.
-        """
+        """Return the balance as of now."""
 
     async def read_resources(self, kind: ResourceKind) -> Listing:
-        """
-        Return the account's instances or serverless endpoints.
-
-        Raises:
-            ApiError: They could not be read.
-        """
+        """Return the account's instances or serverless endpoints."""
 
     async def read_utilization(self, owner: str, start: datetime, end: datetime) -> tuple[UtilizationSample, ...]:
-        """
-        Return the utilisation of an instance in a period, as far as the API has it.
-
-        Raises:
-            ApiError: It could not be read.
-        """
+        """Return the utilisation of an instance in a period, as far as the API has it."""
 
     async def ask_time(self) -> None:
-        """
-        Make the API answer anything, to learn its time.
-
-        Raises:
-            ApiError: It did not answer.
-        """
+        """Make the API answer anything, to learn its time."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -7,14 +7,13 @@ and when it ends.
 
 from collections.abc import Collection
 from datetime import timedelta
-from decimal import Decimal
 from typing import ClassVar
 
 from alertd.core.alert import Sample, Unit
 from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels
-from alertd.core.money import plain
 from alertd.core.rules.base import Rule
+from alertd.core.rules.data_stale import hours_of
 from alertd.core.rules.facts import Facts
 from alertd.core.severity import Severity
 from alertd.core.words import format_count
@@ -58,7 +57,7 @@ class RulesBroken(Rule):
                 labels=(),
                 account="",
                 headline=_headline(len(file.faults), file.changes),
-                value=plain(Decimal(int(age.total_seconds())) / 3600),
+                value=hours_of(age),
                 unit=Unit.HOURS,
                 reached=reached,
                 held=reached,

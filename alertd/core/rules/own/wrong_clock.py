@@ -12,8 +12,8 @@ from typing import ClassVar
 from alertd.core.alert import Sample, Unit
 from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels
-from alertd.core.money import plain
 from alertd.core.rules.base import Rule
+from alertd.core.rules.data_stale import hours_of
 from alertd.core.rules.facts import ClockFault, Facts
 from alertd.core.severity import Severity
 from alertd.core.words import format_age, format_instant
@@ -90,7 +90,7 @@ def _headline(fault: ClockFault | None) -> str:
 def _hours(fault: ClockFault | None) -> Decimal:
     if fault is None or fault.api is None:
         return Decimal(0)
-    return plain(Decimal(int(abs(fault.system - fault.api).total_seconds())) / 3600)
+    return hours_of(abs(fault.system - fault.api))
 
 
 def _both(fault: ClockFault | None) -> tuple[tuple[str, str], ...]:
