@@ -6,13 +6,12 @@ The bills hour by hour: series, books and blocks of both views, and the monthly 
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import field, replace
-from functools import partial
 from typing import ClassVar, NamedTuple
 
 from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, HourSet
 from alertd.core.money import Usd
-from alertd.core.spend.arrival import Arrivals, Place, ReadSpan, decode_arrivals, encode_arrivals, sharing
+from alertd.core.spend.arrival import Arrivals, Place, ReadSpan, decode_each, encode_arrivals
 from alertd.core.spend.bill import BillPhase, MonthlyBill, Series, TrackedBill
 from alertd.core.spend.block import HourBlock
 from alertd.core.spend.ledger import CategoryBook, HourSummary, SeriesTable, Suspicion, summarise
@@ -21,6 +20,7 @@ from alertd.core.spend.packing import pack
 from alertd.store.blocks import iter_decoded
 from alertd.store.database import Database, Value
 from alertd.store.encoding import (
+    damaged,
     from_json,
     from_micros,
     hours_from_text,
@@ -155,9 +155,7 @@ class Books:
             (book.account, book.category),
         )
         where = f'account "{book.account}": {book.category}: arrivals'
-        return sharing(
-            {}, {(row.step, row.end_hour): read(partial(decode_arrivals, row.came), where=where) for row in found}
-        )
+        return read(lambda: decode_each(((row.step, row.end_hour), row.came) for row in found), where=where)
 
     def _summaries(self, book: _BookRow) -> dict[int, HourSummary]:
         rows = select(
@@ -341,13 +339,11 @@ def _hour_row(book: CategoryBook, hour: int, block: HourBlock) -> _HourRow:
 
 
 def _summary(row: _SummaryRow, book: _BookRow) -> HourSummary:
-    where = f'account "{book.account}": {book.category}: sum of hour {row.hour}'
-    return HourSummary(
-        total=Usd(read(lambda: int(row.total), where=where)),
-        end=row.end_hour,
-        digest=row.digest,
-        has_credit=bool(row.has_credit),
-    )
+    try:
+        total = Usd(int(row.total))
+    except ValueError as error:
+        raise damaged(f'account "{book.account}": {book.category}: sum of hour {row.hour}', error) from error
+    return HourSummary(total=total, end=row.end_hour, digest=row.digest, has_credit=bool(row.has_credit))
 
 
 def _book(

@@ -85,6 +85,11 @@ def read(decode: Callable[[], ShapeT], *, where: str) -> ShapeT:
     try:
         return decode()
     except (ValueError, OverflowError) as error:
-        raise StoreError(
-            f"{where} cannot be read: {error}; run `alertd db check`, and restore a backup if it finds damage"
-        ) from error
+        raise damaged(where, error) from error
+
+
+def damaged(where: str, error: Exception) -> StoreError:
+    """Return the error for content that cannot be read."""
+    return StoreError(
+        f"{where} cannot be read: {error}; run `alertd db check`, and restore a backup if it finds damage"
+    )

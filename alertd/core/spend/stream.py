@@ -190,6 +190,8 @@ class _Came(NamedTuple):
 
     def part(self, chosen: "NDArray[np.bool_]") -> "_Came":
         """Return some of the rows."""
+        if chosen.all():
+            return self
         return _Came(series=self.series[chosen], end=self.end[chosen], delay_s=self.delay_s[chosen])
 
 
