@@ -78,7 +78,7 @@ async def gateway() -> AsyncIterator[StoreGateway]:
 
 
 def cycle_of(gateway: StoreGateway, *rules: Rule) -> Cycle:
-    rows = [row(RUNNING - 3, "61.25"), row(RUNNING - 30, "3")]
+    rows = [row(RUNNING - 3, "61.25"), row(RUNNING - 30, "3"), row(RUNNING - 300, "7")]
     loaded = LoadedRules(
         accounts=(Account(name="default"),),  # type: ignore[arg-type] # a plain name
         owners=OwnerDirectory(),
@@ -178,14 +178,35 @@ async def test_chart_when_nothing_was_judged_since_the_start_then_is_that_of_wha
     assert reads == [NOW]
 
 
-async def test_chart_when_the_rules_were_changed_then_is_drawn_by_the_new_ones(gateway: StoreGateway) -> None:
-    """Until the next cycle, which may be long in coming, from what is stored."""
-    cycle = cycle_of(gateway, rolling())
+@pytest.mark.parametrize("is_new_start", [False, True])
+async def test_chart_when_the_rules_were_changed_then_is_drawn_by_the_new_ones(
+    gateway: StoreGateway, *, is_new_start: bool
+) -> None:
+    """Until the next cycle, which may be long in coming, from what is stored: all that the new ones see."""
+    longer = replace(rolling(), window=timedelta(hours=480))
+    cycle = cycle_of(gateway, rolling(), replace(longer, name="read so far back"))
     await cycle.run(NOW)
-    (alert,) = cycle.open_alerts()
+    (alert,) = (one for one in cycle.open_alerts() if one.rule == rolling().name)
+    if is_new_start:
+        cycle = cycle_of(gateway, rolling())
     before = await cycle.chart(alert, NOW)
-    cycle.use(replace(cycle.plan, rules=(replace(rolling(), window=timedelta(hours=48)),)))
+    cycle.use(replace(cycle.plan, rules=(longer,)))
     after = await cycle.chart(alert, NOW)
     assert before is not None
     assert after is not None
-    assert (before.points[-1].value, after.points[-1].value) == ("61.25", "64.25")
+    assert (before.points[-1].value, after.points[-1].value) == ("61.25", "71.25")
+
+
+async def test_chart_when_the_store_was_changed_by_something_else_then_is_of_what_is_stored_now(
+    gateway: StoreGateway,
+) -> None:
+    """What was loaded for a chart before is forgotten with the rest: old spend may have been deleted."""
+    cycle = cycle_of(gateway, rolling())
+    await cycle.run(NOW)
+    (alert,) = cycle.open_alerts()
+    again = cycle_of(gateway, rolling())
+    assert await again.chart(alert, NOW) is not None
+    await gateway.call(lambda store: store.prune(before_hour=RUNNING - 1, before=NOW))
+    again.forget()
+    shown = await again.chart(alert, NOW)
+    assert shown is None or all(point.value in {None, "0"} for point in shown.points)

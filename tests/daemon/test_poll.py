@@ -1,18 +1,26 @@
 """A poll, and `run --once`: what each of its parts adds to whether all went well, and what is kept of it."""
 
+import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from alertd.core.alerts.judge import judge
+from alertd.core.hours import HourRange
 from alertd.core.reports.overview import Overview
+from alertd.core.spend.bill import BillRows
+from alertd.daemon import cycle as cycle_module
+from alertd.daemon import intake as intake_module
 from alertd.daemon.poll import poll, renew_overview, run_cycle, run_once
-from alertd.errors import StoreError
+from alertd.errors import ApiUnavailable, StoreError
 from alertd.notify.base import NotSent
 from alertd.queries.cycle_report import CycleReport
-from tests.daemon.clock_life import Life, living
-from tests.daemon.test_clock_life import billing
+from tests.daemon.clock_life import RULES, Billing, Life, hourly, living
+from tests.daemon.test_clock_life import NOON, billing
 from tests.virtual_clock import VirtualClock
 
 
@@ -184,3 +192,70 @@ async def test_poll_when_the_clock_is_wrong_then_each_cycle_is_kept_with_its_rea
         assert words in errors
         assert bool(words) is bool(errors)
     assert (report.is_ok, report.is_moved) == (kept[-1][0], False)
+
+
+async def test_poll_when_its_parts_take_long_then_each_is_timed_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`alertd_cycle_duration_seconds` says whether the API, the rules or the store are slow."""
+    clock = VirtualClock()
+    async with living(tmp_path, clock, billing=billing(clock)) as life:
+        await life.poll()
+        gateway = life.app.gateway
+        decide, read = gateway.decide, life.billing.read_monthly_bills
+
+        async def slow_read(start_month: str) -> object:
+            clock.pass_time(timedelta(seconds=7))
+            return await read(start_month)
+
+        def slow_judge(*given: Any) -> object:
+            clock.pass_time(timedelta(seconds=5))
+            return judge(*given)
+
+        async def slow_decide(*given: Any) -> object:
+            clock.pass_time(timedelta(seconds=3))
+            return await decide(*given)
+
+        # Slots keep the method of one from being replaced.
+        monkeypatch.setattr(Billing, "read_monthly_bills", lambda _self, start_month: slow_read(start_month))
+        monkeypatch.setattr(cycle_module, "judge", slow_judge)
+        monkeypatch.setattr(gateway, "decide", slow_decide)
+        await poll(life.app)
+        found = dict(life.app.figures.durations_s)
+    assert found == {"read": 7.0, "evaluate": 5.0, "decide": 3.0}
+
+
+@dataclass(slots=True, kw_only=True)
+class FailsLate(Billing):
+    """Fails for one category once the others were judged without it."""
+
+    judged: asyncio.Event = field(default_factory=asyncio.Event)
+    is_failing: bool = False
+
+    async def read_bills(self, category: str, span: HourRange) -> BillRows:
+        if category == "llm" and self.is_failing:
+            await self.judged.wait()
+            raise ApiUnavailable("no answer", account="default", what="bills")
+        return await Billing.read_bills(self, category, span)
+
+
+async def test_read_when_its_last_part_fails_then_what_was_judged_before_it_has_ended_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a read goes on an alert may begin or rise only: the category that is awaited may hold the spend."""
+    monkeypatch.setattr(intake_module, "_LOOK_S", 0.0)
+    clock = VirtualClock()
+    late = FailsLate(clock=clock, rows=hourly("runs", "80", NOON - 3, NOON))
+    rules = RULES.replace("category: gpu, group_by: [owner], window: 24h", "window: 1h")
+    async with living(tmp_path, clock, billing=late, rules=rules) as life:
+        await life.poll(3)
+        assert "gpu" in life.firing()
+        monkeypatch.setattr(life.app.delivery, "wake", late.judged.set)
+        late.is_failing = True
+        clock.pass_time(timedelta(hours=3))
+        await life.poll(2)
+        assert late.judged.is_set()
+        assert "gpu" in life.firing()
+        late.is_failing = False
+        await life.poll(2)
+        assert "gpu" not in life.firing()

@@ -260,6 +260,14 @@ async def test_edit_when_the_file_has_several_mistakes_then_each_is_kept_with_it
         assert all(fault.startswith(f"{tmp_path / 'rules.yaml'}:") and "unknown key" in fault for fault in faults)
 
 
+async def test_edit_when_a_rule_is_disabled_then_it_counts_among_those_in_force(tmp_path: Path) -> None:
+    """`alertd status` counts what the file has, as somebody who reads it does."""
+    async with watched(tmp_path) as (app, edit, reread):
+        edit(EDITED.replace("    period: month\n", "    period: month\n    enabled: false\n"))
+        await reread.again()
+        assert (app.cycle.rules_file.faults, app.cycle.rules_file.rules) == ((), RULES.count("  - name:"))
+
+
 async def test_reload_when_asked_for_then_done_once_for_each_time_it_is_asked(tmp_path: Path) -> None:
     """A request that is not taken off is done again and again, a whole reading of the rules each time."""
     path = tmp_path / "rules.yaml"

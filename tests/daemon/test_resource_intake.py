@@ -120,6 +120,31 @@ async def test_name_when_the_list_gives_it_then_it_groups_and_is_stored(cycle: C
     assert (await cycle.held()).owners.display("i-1") == "trainer-a (i-1)"
 
 
+async def test_name_when_it_is_another_in_the_next_list_then_regrouped_at_once(
+    cycle: Cycle, world: BillingWorld
+) -> None:
+    """Whoever renames an instance says whose it is now."""
+    await cycle.run(NOW)
+    for turn, (name, teams) in enumerate((("chat-b", {""}), ("trainer-c", {"research"}), ("chat-d", {""})), 1):
+        listed = {"instances": [instance(name=name)]}
+        world.beside["instances"] = lambda _: listed  # noqa: B023 -- asked within the turn
+        await cycle.run(NOW + turn * POLL)
+        assert {team for team, state in groups(cycle) if state is AlertState.FIRING} == teams
+        assert cycle.plan.audience.owners.display("i-1") == f"{name} (i-1)"
+
+
+async def test_name_when_the_rules_are_edited_then_it_is_known_before_the_next_read(cycle: Cycle) -> None:
+    """A message or a page in between names what it is about; so does the first one after a start."""
+    await cycle.run(NOW)
+    audience = replace(cycle.plan.audience, owners=OWNERS)
+    for is_new_start in (False, True):
+        if is_new_start:
+            cycle.forget()
+        cycle.use(replace(cycle.plan, audience=audience))
+        await cycle.held()
+        assert cycle.plan.audience.owners.display("i-1") == "trainer-a (i-1)"
+
+
 @pytest.mark.parametrize("fault", rest_slow(BROKEN, fast=3))
 async def test_name_when_the_list_fails_later_then_nothing_is_regrouped_fired_or_resolved(
     cycle: Cycle, world: BillingWorld, path: Path, fault: Fault
