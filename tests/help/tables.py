@@ -81,10 +81,12 @@ def _flow(value: object) -> str:
             return json.dumps(value)
 
 
-def _default(entry: "Field[object]") -> str:
+def _default(entry: "Field[object]", example: object) -> str:
     value = entry.default
     if value is MISSING:
         return "required" if entry.default_factory is MISSING else ""
+    if isinstance(value, Fraction):
+        return f"{float(value):.0%}" if str(example).endswith("%") else f"{float(value):g}"
     return _value(value)
 
 
@@ -94,8 +96,6 @@ def _value(value: object) -> str:
             return str(value).lower()
         case timedelta() if value:
             return format_duration(value)
-        case Fraction():
-            return f"{value.numerator * 100 // value.denominator}%" if value < 1 else str(value)
         case int() if value:
             return format_usd(value)
         case tuple():
@@ -114,7 +114,7 @@ def _keys(
     for entry in fields(kind):
         note: Key | None = key_of(hints[entry.name])
         if note is not None and entry.name not in without:
-            rows.append((f"`{note.name or entry.name}`", note.help, _yaml(note.example), _default(entry)))
+            rows.append((f"`{note.name or entry.name}`", note.help, _yaml(note.example), _default(entry, note.example)))
     return rows
 
 
