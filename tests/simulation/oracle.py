@@ -13,6 +13,7 @@ from tests.simulation.oracle_bills import UNREAD_S, Belief, Group
 from tests.simulation.oracle_budget import Budgets
 from tests.simulation.oracle_messages import Inboxes
 from tests.simulation.oracle_mutes import Inhibited
+from tests.simulation.oracle_newcomers import Newcomers
 from tests.simulation.oracle_notified import NOTIFIED_WITHIN_S, Moment, Notified
 from tests.simulation.oracle_own import LARGEST_SKEW_S, OwnAlerts
 from tests.simulation.oracle_payments import PaymentsCheck
@@ -22,15 +23,7 @@ from tests.simulation.oracle_seen import Seen, open_alerts
 from tests.simulation.oracle_slack import check_first_messages
 from tests.simulation.oracle_spend import check_spend
 from tests.simulation.oracle_values import check_values
-from tests.simulation.plan import (
-    HOUR_S,
-    POLL_S,
-    ApiTrouble,
-    Changed,
-    Freeze,
-    Late,
-    Wall,
-)
+from tests.simulation.plan import HOUR_S, POLL_S, ApiTrouble, Changed, Freeze, Late, Wall
 from tests.simulation.receivers import Network
 from tests.simulation.rules import PAID, RulesFile
 from tests.simulation.violation import Violation
@@ -80,6 +73,7 @@ class Oracle:
         self._own = OwnAlerts(world.categories)
         self._budgets = Budgets(world.plan.start)
         self._running = Running()
+        self._newcomers = Newcomers(world)
         self._inhibited = Inhibited()
         self._payments = PaymentsCheck(world)
         self._people = People(world)
@@ -232,7 +226,7 @@ class Oracle:
 
     def _forget(self) -> None:
         """Begin anew what is kept from one check to the next: by other rules, or by a clock that may be wrong."""
-        for each in (self._since, self._budgets, self._running):
+        for each in (self._since, self._budgets, self._running, self._newcomers):
             each.forget()
 
     def _is_clock_sure(self, at_s: float) -> bool:
@@ -353,7 +347,7 @@ class Oracle:
     ) -> None:
         """Check what does not depend on windows: other rules, what was said, and what people asked for."""
         names, now_h = self._rules.others if is_read else (), done_s / HOUR_S
-        for kept in (self._budgets, self._running):
+        for kept in (self._budgets, self._running, self._newcomers):
             for text in kept.check(groups, [*now.values()], now_h=now_h, names=names):
                 self._violate(self._world.now_s, "alerts", text)
         rules = {rule.name: rule for rule in self._rules.rolling}

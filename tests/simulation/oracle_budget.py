@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 from tests.simulation.oracle_bills import PARTS, Group
 from tests.simulation.oracle_rolling import EMPTY
 from tests.simulation.oracle_seen import Seen
+from tests.simulation.other_rules import BUDGETS, Budget
 from tests.simulation.plan import USD
-from tests.simulation.rules import BUDGETS, Budget
 
 DAY_H = 24
 

@@ -11,9 +11,9 @@ from fractions import Fraction
 from typing import Any
 
 from tests.simulation.oracle_seen import RANKS, Seen
+from tests.simulation.other_rules import LOW_BALANCE, OVERDUE, LowBalance, Overdue
 from tests.simulation.payments import PAGE, Listed
 from tests.simulation.plan import DAY_S, POLL_S, ApiTrouble, Invoice
-from tests.simulation.rules import LOW_BALANCE, OVERDUE, LowBalance, Overdue
 from tests.simulation.world import World
 
 UNSURE_S = 300

@@ -7,7 +7,7 @@ from fractions import Fraction
 from tests.simulation.oracle_bills import PARTS, Group
 from tests.simulation.oracle_rolling import SETTLE_HOURS
 from tests.simulation.oracle_seen import Seen
-from tests.simulation.rules import RUNNING
+from tests.simulation.other_rules import RUNNING
 
 LOOKBACK_H = 31 * 24
 

@@ -124,7 +124,8 @@ FOUND_BY = {
     "end what cannot be read": 27,
     "ignore min_debt": 81,
     "a balance at its limit is enough": 27,
-    "a balance ends at its limit": 27,
+    "a balance ends at its limit": 81,
+    "ignore min_spend": 27,
 }
 """A seed of three days that finds each of these: so many seeds from 0 on, and one, are enough."""
 PLANTED: dict[str, Mutant] = {

@@ -1,4 +1,4 @@
-"""Bugs that are planted for the simulation: monthly bills and the balance."""
+"""Bugs that are planted for the simulation: monthly bills, the balance, and owners that begin to spend."""
 
 from tests.mutants.mutant import planted_bug
 
@@ -79,5 +79,26 @@ PAYMENTS = (
         "measure = self.measure * part",
         "measure = self.measure",
         "hysteresis holds for balances",
+    ),
+    planted_bug(
+        "nobody is new twice",
+        "core.rules.first_spend",
+        "HourRange(now.start - whole_hours(self.lookback_), now.start)",
+        "HourRange(now.start - 2 * whole_hours(self.lookback_), now.start)",
+        "whoever spent nothing in the lookback is new",
+    ),
+    planted_bug(
+        "new after a day",
+        "core.rules.first_spend",
+        "HourRange(now.start - whole_hours(self.lookback_), now.start)",
+        "HourRange(now.start - 24, now.start)",
+        "whoever spent in the lookback is not new",
+    ),
+    planted_bug(
+        "ignore min_spend",
+        "core.rules.first_spend",
+        "self.thresholds or {self.severity or Severity.WARNING: self.min_spend}",
+        "self.thresholds or {self.severity or Severity.WARNING: Usd(1)}",
+        "groups that spend less than min_spend are ignored",
     ),
 )

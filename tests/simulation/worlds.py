@@ -276,8 +276,17 @@ def _periods(rng: Chance, days: int) -> Iterator[Event]:
 
 
 def _payments(rng: Chance, days: int) -> Iterator[Event]:
-    """Monthly bills fall due, are paid, fall due once more and vanish, the balance falls, and neither can be read."""
+    """
+    Monthly bills fall due, are paid, fall due once more and vanish, the balance falls, and neither can be read.
+
+    Meanwhile owners begin to spend that did not in the week before.
+    """
     yield from come_and_go(rng, days, many=2)
+    for number in range(30, 30 + days // 2):
+        first, rate = rng.randrange(-12, days * 12), rng.choice((USD // 10, USD, 3 * USD))
+        yield Run(owner=f"gpu-{number}", category="gpu", first=first, last=first + rng.choice((4, 12, 60)), rate=rate)
+        again = first + rng.choice((2, 6, 9, 10)) * 24
+        yield Run(owner=f"gpu-{number}", category="gpu", first=again, last=again + 26, rate=rate)
     for number in range(5):
         bill_id, month, total = (
             f"bill-{number}",
@@ -358,7 +367,9 @@ KINDS = (
     Kind(name="inhibitions", events=arranged.inhibitions, rolling=("gpu-loud", "gpu-muted")),
     Kind(name="vouchers", events=arranged.vouchers, rolling=("gpu-paid",)),
 )
-PAYMENTS = Kind(name="payments", events=_payments, rolling=("gpu-burst",), others=("overdue", "unpaid", "low-balance"))
+PAYMENTS = Kind(
+    name="payments", events=_payments, rolling=("gpu-burst",), others=("overdue", "unpaid", "low-balance", "newcomer")
+)
 
 
 def _kind_of(seed: int) -> Kind:
