@@ -11,13 +11,12 @@ import yaml
 from alertd import __version__
 from alertd.cli.root import COMMANDS, run
 from alertd.rules_file.load import load_rules
-from alertd.settings.forms import FORMS
 from alertd.settings.listen import OPEN_PATHS, parse_listen
 from alertd.settings.model import Settings
 from alertd.settings.sources import PREFIX
 
 ROOT = Path(__file__).parent.parent
-SETTINGS = {f"{PREFIX}{name.upper()}" for name in FORMS} | {f"{PREFIX}SECRETS_DIR"}
+SETTINGS = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {f"{PREFIX}SECRETS_DIR"}
 IMAGE = f"alertd:{__version__}"
 USER = "10001:10001"
 STATE, RULES = "/var/lib/alertd", "/etc/alertd"
@@ -66,7 +65,7 @@ def test_image_when_it_runs_then_as_a_plain_user_with_one_folder_to_write() -> N
     assert {name for name in environment if name.startswith(PREFIX)} <= SETTINGS
     assert f'version="{__version__}"' in of("LABEL")
     # Without a token it must not listen beyond loopback: nothing of the image may ask for that.
-    default = parse_listen(Settings().http_listen, token="")
+    default = parse_listen(Settings.model_fields["http_listen"].default, token="")
     assert default is not None
     assert "ALERTD_HTTP_LISTEN" not in environment
     assert of("EXPOSE") == str(default.port)

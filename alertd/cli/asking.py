@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from alertd.core.alerts.requests import Request
-    from alertd.settings.model import Settings
+    from alertd.settings.asked import SettingsInUse
     from alertd.store.store import Store
     from alertd.store.url import PostgresUrl
 
@@ -51,7 +51,7 @@ def reading(**places: str) -> Iterator[None]:
         raise UserError(str(error)) from None
 
 
-async def submit(settings: "Settings", request: "Request") -> str:
+async def submit(settings: "SettingsInUse", request: "Request") -> str:
     """
     Have the daemon carry it out, or do so in the store if none is running; return the outcome.
 
@@ -74,7 +74,7 @@ async def submit(settings: "Settings", request: "Request") -> str:
     return escape_lines(text)
 
 
-async def ask_daemon(settings: "Settings", request: "Request") -> str:
+async def ask_daemon(settings: "SettingsInUse", request: "Request") -> str:
     """
     Have the daemon carry it out; return the outcome, in which names are not escaped.
 
@@ -111,7 +111,7 @@ def _ask_shared(database: "PostgresUrl", request: "Request") -> str:
         return ask_daemon(requests, request, holder=holder)
 
 
-def open_known(settings: "Settings", now: "datetime") -> "Store":
+def open_known(settings: "SettingsInUse", now: "datetime") -> "Store":
     """
     Open an existing store for writing.
 
@@ -125,7 +125,7 @@ def open_known(settings: "Settings", now: "datetime") -> "Store":
     return Store.open(settings.store_url(), now=now)
 
 
-async def _do(settings: "Settings", request: "Request") -> str:
+async def _do(settings: "SettingsInUse", request: "Request") -> str:
     from alertd.cli.common import stored_now
     from alertd.core.alerts.request_outcome import Situation, carry_out
     from alertd.daemon.store_gateway import StoreGateway

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from alertd.daemon.online import Finding
     from alertd.errors import Problem
     from alertd.rules_file.model import LoadedRules
-    from alertd.settings.model import Settings
+    from alertd.settings.asked import AskedSettings
 
 _EPILOG = """\b
 Examples:
@@ -116,7 +116,7 @@ async def _online(findings: "Awaitable[Sequence[Finding]]") -> int:
     return 0 if is_well else 1
 
 
-def _unmatched(rules: "LoadedRules", settings: "Settings") -> "Iterator[Problem]":
+def _unmatched(rules: "LoadedRules", settings: "AskedSettings") -> "Iterator[Problem]":
     """Yield a problem for each filter that no stored spend fits, and one where the store cannot be read."""
     from alertd.core.rules.unmatched import has_filters
 

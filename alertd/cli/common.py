@@ -15,6 +15,7 @@ from alertd.core.printable import UNSAFE, may_be_styled
 
 if TYPE_CHECKING:
     from alertd.clock import Clock
+    from alertd.settings.asked import AskedSettings, SettingsInUse
     from alertd.settings.model import Settings
     from alertd.store.store import Store
 
@@ -50,30 +51,30 @@ def prepare(ctx: click.Context) -> "Settings":
     return settings
 
 
-def prepare_to_ask(ctx: click.Context) -> "Settings":
+def prepare_to_ask(ctx: click.Context) -> "AskedSettings":
     """
     Like `prepare`, for a command that only reads, with the settings that such a command uses.
 
     Raises:
         SettingsError: One of them is wrong.
     """
-    from alertd.settings.model import load_asked_settings
+    from alertd.settings.asked import load_asked_settings
 
     settings = load_asked_settings()
     _log_when_used(ctx, settings)
     return settings
 
 
-def prepare_to_check(ctx: click.Context) -> "tuple[Settings, tuple[str, ...]]":
+def prepare_to_check(ctx: click.Context) -> "tuple[AskedSettings, tuple[str, ...]]":
     """Like `prepare_to_ask` with all settings; return them with the mistakes, which are replaced by defaults."""
-    from alertd.settings.model import load_checked_settings
+    from alertd.settings.asked import load_checked_settings
 
     settings, problems = load_checked_settings()
     _log_when_used(ctx, settings)
     return settings, problems
 
 
-def _log_when_used(ctx: click.Context, settings: "Settings") -> None:
+def _log_when_used(ctx: click.Context, settings: "SettingsInUse") -> None:
     """Set up logging when a line is first logged, which is rare: the formatting takes long to import."""
     from alertd.log import configure_logging, configure_logging_when_used
 
@@ -82,7 +83,7 @@ def _log_when_used(ctx: click.Context, settings: "Settings") -> None:
     (configure_logging_when_used if is_file else configure_logging)(**_log_form(ctx, settings))
 
 
-def _log_form(ctx: click.Context, settings: "Settings") -> "_LogForm":
+def _log_form(ctx: click.Context, settings: "SettingsInUse") -> "_LogForm":
     from alertd.core.masking import passwords_of
 
     secrets = (*settings.secrets(), *passwords_of(settings.store_url()))
@@ -108,9 +109,9 @@ def check_outgoing() -> None:
     Raises:
         SettingsError: One of them cannot be used.
     """
-    from alertd.settings.model import Settings
+    from alertd.settings.asked import AskedSettings
 
-    _ = Settings().outgoing
+    _ = AskedSettings().outgoing
 
 
 def now_of(store: "Store") -> datetime:
@@ -125,7 +126,7 @@ def now_of(store: "Store") -> datetime:
     return found.now
 
 
-def stored_now(settings: "Settings") -> datetime:
+def stored_now(settings: "SettingsInUse") -> datetime:
     """
     Return the time like `now_of`, for the configured store; the system's time if there is no store yet.
 
@@ -142,7 +143,7 @@ def stored_now(settings: "Settings") -> datetime:
 
 
 @contextmanager
-def read_store(settings: "Settings") -> "Iterator[Store]":
+def read_store(settings: "SettingsInUse") -> "Iterator[Store]":
     """
     Have the store open to read while the block runs.
 

@@ -28,11 +28,11 @@ def _names(section: str) -> Iterator[str]:
     from alertd.rules_file.entry import Findings
     from alertd.rules_file.files import rules_files
     from alertd.rules_file.source import MAX_BYTES, parse
-    from alertd.settings.model import Settings
+    from alertd.settings.asked import AskedSettings
     from alertd.settings.text_file import open_ordinary
 
     named = os.environ.get("ALERTD_RULES", "")
-    for file in rules_files(Settings(rules=Path(named) if named else None).rules_path(), Findings()):
+    for file in rules_files(AskedSettings(rules=Path(named) if named else None).rules_path(), Findings()):
         with open_ordinary(file) as stream:
             root = parse(stream.read(MAX_BYTES + 1), str(file)).root
         entries = root.children.get(section) if root is not None else None

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from alertd.core.rules.base import Rule
     from alertd.core.rules.watched import Watched
     from alertd.rules_file.model import LoadedRules
-    from alertd.settings.model import Settings
+    from alertd.settings.asked import AskedSettings
     from alertd.store.store import Store
 
 _EPILOG = """\b
@@ -89,7 +89,7 @@ def _instant(text: str) -> datetime:
         raise click.BadParameter(str(error), param_hint="--at") from None
 
 
-def _rules(settings: "Settings") -> "LoadedRules | None":
+def _rules(settings: "AskedSettings") -> "LoadedRules | None":
     """Return the rules; None if they cannot be read, because the history is shown anyway."""
     from alertd.errors import RulesError
     from alertd.rules_file.load import load_rules

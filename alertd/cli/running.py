@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from alertd.core.reports.running import Running
     from alertd.core.resources import ResourceKey
     from alertd.queries.snapshot import Snapshot
-    from alertd.settings.model import Settings
+    from alertd.settings.asked import AskedSettings
 
 _EPILOG = """\b
 Examples:
@@ -44,7 +44,7 @@ def command(ctx: click.Context, *, as_json: bool) -> int:
     return 0
 
 
-def _known(settings: "Settings") -> "Snapshot":
+def _known(settings: "AskedSettings") -> "Snapshot":
     from alertd.core.reports.running import BACK_HOURS, RUNNING_CATEGORIES
     from alertd.daemon.watching import build_watched
     from alertd.queries.snapshot import read_snapshot

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from alertd.core.spend.lately import Billed
     from alertd.core.spend.lists import View
     from alertd.core.spend.view import SpendView
-    from alertd.settings.model import Settings
+    from alertd.settings.asked import AskedSettings
     from alertd.store.store import Store
 
 _EPILOG = """\b
@@ -158,7 +158,7 @@ def command(
     return 0
 
 
-def _owners(settings: "Settings") -> "tuple[OwnerDirectory, str, str]":
+def _owners(settings: "AskedSettings") -> "tuple[OwnerDirectory, str, str]":
     """Return the owners and time zone of the rules file; none, UTC and the reason if it cannot be read."""
     from alertd.core.owners import OwnerDirectory
     from alertd.errors import RulesError

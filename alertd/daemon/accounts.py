@@ -20,10 +20,11 @@ from alertd.rules_file.model import Account, ActionEntry, LoadedRules
 if TYPE_CHECKING:
     from alertd.daemon.state import BillSource
     from alertd.novita.instances import InstanceClient
+    from alertd.settings.asked import SettingsInUse
     from alertd.settings.model import Settings
 
 
-def api_key(account: Account, settings: "Settings", folder: Path) -> tuple[str, str]:
+def api_key(account: Account, settings: "SettingsInUse", folder: Path) -> tuple[str, str]:
     """
     Return an account's key, and the name of the setting that it came from.
 
@@ -60,7 +61,7 @@ def api_key(account: Account, settings: "Settings", folder: Path) -> tuple[str, 
     return checked_key(key, account=account.name, key_source="ALERTD_NOVITA_API_KEY"), "ALERTD_NOVITA_API_KEY"
 
 
-def action_key(entry: ActionEntry, name: str, rules: LoadedRules, settings: "Settings") -> tuple[str, str, str]:
+def action_key(entry: ActionEntry, name: str, rules: LoadedRules, settings: "SettingsInUse") -> tuple[str, str, str]:
     """
     Return the key for an action in an account, its source, and the base URL that it is sent to.
 
@@ -95,7 +96,7 @@ def _as_of(error: SecretError, where: str) -> SettingsError:
     return refused
 
 
-def _reading_key(account: Account, settings: "Settings", folder: Path) -> str | None:
+def _reading_key(account: Account, settings: "SettingsInUse", folder: Path) -> str | None:
     """Return the key that reads an account's bills; None if it is not set, which is reported separately."""
     try:
         return api_key(account, settings, folder)[0]
@@ -108,7 +109,7 @@ def _is_vendor(base_url: str) -> bool:
     return parts is not None and (parts.scheme, parts.hostname, parts.port or 443) == ("https", VENDOR_HOST, 443)
 
 
-def _check_base_url(base_url: str, where: str, settings: "Settings") -> None:
+def _check_base_url(base_url: str, where: str, settings: "SettingsInUse") -> None:
     """Refuse an address to which no key may be sent; `novita` checks its form."""
     parts = split_http_url(base_url)
     if parts is not None and is_off_limits(parts.hostname or ""):
@@ -117,7 +118,7 @@ def _check_base_url(base_url: str, where: str, settings: "Settings") -> None:
         raise SettingsError(f"{where}: base_url: {PLAIN_HTTP}, or set ALERTD_ALLOW_PLAIN_HTTP=true")
 
 
-def missing_keys(rules: LoadedRules, settings: "Settings") -> list[Problem]:
+def missing_keys(rules: LoadedRules, settings: "SettingsInUse") -> list[Problem]:
     """Return a problem for every account without an API key here."""
     problems = []
     for account in rules.accounts:
@@ -130,7 +131,7 @@ def missing_keys(rules: LoadedRules, settings: "Settings") -> list[Problem]:
     return problems
 
 
-def missing_action_keys(rules: LoadedRules, settings: "Settings") -> list[Problem]:
+def missing_action_keys(rules: LoadedRules, settings: "SettingsInUse") -> list[Problem]:
     """Return a problem for every action key that is not set here or must not be used."""
     problems = []
     for entry in rules.actions:

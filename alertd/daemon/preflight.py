@@ -10,10 +10,10 @@ from alertd.store.place import require_place
 
 if TYPE_CHECKING:
     from alertd.rules_file.model import LoadedRules
-    from alertd.settings.model import Settings
+    from alertd.settings.asked import SettingsInUse
 
 
-def check_settings(rules: "LoadedRules | None", settings: "Settings") -> None:
+def check_settings(rules: "LoadedRules | None", settings: "SettingsInUse") -> None:
     """
     Check what the service would connect to and listen on: proxies, certificates, the store, the page, the API's URLs.
 

@@ -23,10 +23,11 @@ from alertd.settings.text_file import change_warning
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from alertd.settings.asked import SettingsInUse
     from alertd.settings.model import Settings
 
 
-def build_notifiers(rules: LoadedRules, settings: "Settings") -> tuple[dict[str, Notifier], list[Problem]]:
+def build_notifiers(rules: LoadedRules, settings: "SettingsInUse") -> tuple[dict[str, Notifier], list[Problem]]:
     """Build every receiver; return those that cannot be built as problems with their places."""
     context = Surroundings(settings, os.environ, rules.folder)
     notifiers: dict[str, Notifier] = {}
@@ -45,7 +46,7 @@ def build_notifiers(rules: LoadedRules, settings: "Settings") -> tuple[dict[str,
 
 
 def open_notifiers(
-    rules: LoadedRules, settings: "Settings", stack: AsyncExitStack, *, now: Callable[[], datetime]
+    rules: LoadedRules, settings: "SettingsInUse", stack: AsyncExitStack, *, now: Callable[[], datetime]
 ) -> dict[str, Notifier]:
     """
     Build every receiver; the exit stack closes them.
@@ -66,12 +67,12 @@ def open_notifiers(
     return notifiers
 
 
-def printing_notifiers(rules: LoadedRules, settings: "Settings") -> dict[str, Notifier]:
+def printing_notifiers(rules: LoadedRules, settings: "SettingsInUse") -> dict[str, Notifier]:
     """Return a printing notifier for every receiver, so that a dry run shows who would get what."""
     return {spec.name: printing_notifier(spec.name, rules, settings) for spec in rules.receivers}
 
 
-def printing_notifier(name: str, rules: LoadedRules, settings: "Settings") -> Notifier:
+def printing_notifier(name: str, rules: LoadedRules, settings: "SettingsInUse") -> Notifier:
     """Return a printing notifier, whatever the rules say."""
     from alertd.notify.console import ConsoleConfig, ConsoleNotifier  # noqa: PLC0415 -- a few commands alone
 
@@ -180,7 +181,7 @@ def owner_warnings(rules: LoadedRules, notifiers: Mapping[str, Notifier]) -> lis
 class Surroundings:
     """What notifiers may ask while they are built."""
 
-    settings: "Settings"
+    settings: "SettingsInUse"
     environment: Mapping[str, str]
     base_dir: Path
 

@@ -12,10 +12,10 @@ from alertd.core.rules.watched import Watched
 if TYPE_CHECKING:
     from alertd.core.reports.figures import ReportScope
     from alertd.rules_file.model import LoadedRules, Report
-    from alertd.settings.model import Settings
+    from alertd.settings.asked import SettingsInUse
 
 
-def build_watched(rules: "LoadedRules", settings: "Settings") -> Watched:
+def build_watched(rules: "LoadedRules", settings: "SettingsInUse") -> Watched:
     """Return what is watched by the rules of the file and alertd's own."""
     blindness = Blindness.watching(
         poll_interval=settings.poll_interval,

@@ -15,6 +15,8 @@ from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pydantic import SecretStr
+
 from alertd.core.actions import Act, ActionRequest, ActionState
 from alertd.core.alerts.acting import parse_action
 from alertd.core.alerts.request_outcome import RequestOutcome
@@ -132,10 +134,10 @@ async def demo_daemon(base_url: str, clock: HandClock, *, rules: tuple[str, ...]
         for name in rules:
             (rules_path / name).write_bytes((files("alertd.demo") / name).read_bytes())
         # Ignores the environment: the demo is the same everywhere.
-        settings = Settings(
+        settings = Settings.model_construct(
             rules=rules_path,
             database_url=f"sqlite:///{Path(folder) / 'demo.db'}",
-            novita_api_key=API_KEY,
+            novita_api_key=SecretStr(API_KEY),
             novita_base_url=base_url,
         )
         loaded, loop = load_rules(rules_path), asyncio.get_running_loop()

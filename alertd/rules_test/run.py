@@ -85,7 +85,7 @@ async def _daemon(test: RuleTest, rules: LoadedRules, receivers: dict[str, Notif
         one.name: BillsOfTest(test, one.name, is_only=is_only, clock=clock) for one in rules.accounts
     }
     # Ignores the environment: a test is the same everywhere.
-    settings = Settings(poll_interval=test.poll_interval, settle_delay=test.settle_delay)
+    settings = Settings.model_construct(poll_interval=test.poll_interval, settle_delay=test.settle_delay)
     store = Store.open(_IN_MEMORY, now=test.start, new_id=lambda: _INSTALL_ID)
     thread = StoreThread(InlineExecutor(), store)
     try:

@@ -203,6 +203,7 @@ def fault(name: str, text: str, sources: Sources) -> str:
     """Return an error line for a setting; *text* is a sentence, or the end of one that begins with the value."""
     given = sources.values.get(name)
     place = f" ({given.place})" if given is not None and given.place else ""
+    text = text.removeprefix("Value error, ")
     if not text.startswith(("is ", "has ", "holds ", "names ")):
         return f"{PREFIX}{name.upper()}{place}: {text}"
     return f"{PREFIX}{name.upper()}{place}: {_shown(name, given.text if given is not None else '')} {text}"

@@ -164,7 +164,9 @@ async def test_check_when_groups_approve_then_asks_slack_for_their_members(
     rules.write_text(f"{RULES.replace('{channels}', 'C0000FINOPS')}actions: [{action}]\n", encoding="utf-8")
     async with SlackDouble() as slack:
         slack.scopes = scopes
-        settings = Settings(slack_bot_token=BOT_TOKEN, slack_app_token="xapp-1", slack_base_url=slack.base_url)
+        settings = Settings.model_validate(
+            {"slack_bot_token": BOT_TOKEN, "slack_app_token": "xapp-1", "slack_base_url": slack.base_url}
+        )
         asked = group_question(load_rules(rules), settings)
         assert (asked is not None) == bool(groups)
         assert (await asked if asked is not None else ()) == ((fault,) if fault else ())
@@ -182,7 +184,7 @@ async def test_check_when_slack_cannot_bring_presses_then_groups_are_not_asked_f
     rules = tmp_path / "rules.yaml"
     action = "{name: stop, type: stop_instance, accounts: {default: {api_key_env: K}}, approvers: [S04TEAM01]}"
     rules.write_text(f"{RULES.replace('{channels}', 'C0000FINOPS')}actions: [{action}]\n", encoding="utf-8")
-    settings = Settings(slack_bot_token=bot_token, slack_app_token=app_token)
+    settings = Settings.model_validate({"slack_bot_token": bot_token, "slack_app_token": app_token})
     asked = group_question(load_rules(rules), settings)
     assert (asked is not None) is is_asked
     if asked is not None:

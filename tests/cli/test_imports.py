@@ -5,17 +5,21 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from pydantic import SecretStr
 
 from alertd.__main__ import main
 from alertd.cli.root import run
 from alertd.errors import SettingsError
-from alertd.settings.model import load_asked_settings, load_settings
+from alertd.settings.asked import AskedSettings, load_asked_settings
+from alertd.settings.model import Settings, load_settings
+from alertd.settings.sources import SECRETS
 from alertd.store.store import Store
 
 LIBRARIES = (
-    *("numpy", "pydantic", "httpx", "aiohttp", "slack_sdk", "yaml", "jinja2", "apscheduler"),
+    *("numpy", "pydantic", "pydantic_settings", "httpx", "aiohttp", "slack_sdk", "yaml", "jinja2", "apscheduler"),
     *("structlog", "asyncio", "ssl", "zipfile", "certifi", "importlib.metadata", "difflib", "csv", "numpy.ma"),
 )
 OWN = (
@@ -142,3 +146,9 @@ def test_settings_when_written_then_commands_that_ask_go_by_the_same(
         assert getattr(asked, name) == getattr(known, name)
     assert asked.secrets() == known.secrets() == ("sk-of-the-account",)
     assert "sk-of" not in repr(asked)
+
+
+def test_secrets_when_named_then_they_are_the_fields_that_are() -> None:
+    """They are named apart because those who mask them must not import the library."""
+    assert {name for name, field in Settings.model_fields.items() if SecretStr in get_args(field.annotation)} == SECRETS
+    assert AskedSettings().settle_delay == load_settings().settle_delay

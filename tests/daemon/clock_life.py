@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import ClassVar, cast
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from alertd.core.alert import AlertState
 from alertd.core.alerts.reason import NotifyReason
@@ -167,7 +167,7 @@ async def living(
     path = folder / "rules.yaml"
     path.write_text(rules, encoding="utf-8")
     url = f"sqlite:///{folder / 'alertd.db'}"
-    settings = Settings(rules=path, database_url=url, novita_api_key="key")
+    settings = Settings.model_construct(rules=path, database_url=url, novita_api_key=SecretStr("key"))
     billing, pager = billing or Billing(clock=clock), pager or Pager(clock)
     async with open_app(
         settings,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from alertd.clock import SYSTEM_CLOCK, Clock
 from alertd.daemon import reload as reload_module
@@ -138,15 +139,15 @@ async def serving(
             values: dict[str, Any] = {
                 "rules": path,
                 "database_url": url,
-                "novita_api_key": "key",
+                "novita_api_key": SecretStr("key"),
                 "slack_base_url": slack.base_url,
-                "slack_bot_token": BOT_TOKEN,
-                "slack_app_token": APP_TOKEN,
+                "slack_bot_token": SecretStr(BOT_TOKEN),
+                "slack_app_token": SecretStr(APP_TOKEN),
                 "http_listen": "off",
                 "poll_interval": timedelta(minutes=10),
                 **settings,
             }
-            given = Settings(**values)
+            given = Settings.model_construct(**values)
             async with open_app(
                 given,
                 load_rules(path),

@@ -60,7 +60,7 @@ def test_key_then_goes_only_where_it_belongs(
     """Whoever edits the rules could have alertd's key sent to themselves."""
     path = tmp_path / "rules.yaml"
     path.write_text(RULES.format(keys=keys))
-    settings = Settings(novita_api_key=OWN, novita_base_url=base_url)
+    settings = Settings.model_validate({"novita_api_key": OWN, "novita_base_url": base_url})
     environment = {"ALERTD_NOVITA_API_KEY": OWN, "COPY": OWN, "PROD_KEY": "sk_own", "ALERTD_SMTP_PASSWORD": "x"}
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

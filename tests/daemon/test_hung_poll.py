@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from alertd.core.hours import HourRange, hour_of
@@ -102,7 +103,9 @@ async def _life(
     path = folder / "rules.yaml"
     path.write_text(rules, encoding="utf-8")
     url = f"sqlite:///{folder / 'alertd.db'}"
-    settings = Settings(rules=path, database_url=url, novita_api_key="key", poll_interval=POLL, http_listen="off")
+    settings = Settings.model_construct(
+        rules=path, database_url=url, novita_api_key=SecretStr("key"), poll_interval=POLL, http_listen="off"
+    )
     signals = Signals()
     async with open_app(
         settings,

@@ -57,7 +57,7 @@ class Daemon:
         test = loaded.tests[0].test
         self.clock = HandClock(START)
         sources = {"default": BillsOfTest(test, "default", is_only=True, clock=self.clock)}
-        settings = Settings(poll_interval=timedelta(hours=1), settle_delay=timedelta(hours=2))
+        settings = Settings.model_construct(poll_interval=timedelta(hours=1), settle_delay=timedelta(hours=2))
         plan = replace(build_plan(loaded.rules, settings, sources=sources, notifiers={}), categories=("gpu", "llm"))
         (self.rule,) = (rule for rule in plan.rules if isinstance(rule, SpendRule) and rule.name == "day")
         store = Store.open("sqlite://", now=START, new_id=lambda: "one")

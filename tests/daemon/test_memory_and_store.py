@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from pydantic import SecretStr
 
 from alertd.core.alert import Alert
 from alertd.core.alerts.requests import Acknowledge, AddSilence, Request, RequestError
@@ -209,7 +210,7 @@ async def living(folder: Path, world: World | None = None) -> AsyncIterator[Life
     path = folder / "rules.yaml"
     path.write_text(RULES, encoding="utf-8")
     url = f"sqlite:///{folder / 'alertd.db'}"
-    settings = Settings(rules=path, database_url=url, novita_api_key="key")
+    settings = Settings.model_construct(rules=path, database_url=url, novita_api_key=SecretStr("key"))
     pager, faults = Pager(VirtualClock(true=NOW)), Faults()
     ordinary = StoreThread.call
 

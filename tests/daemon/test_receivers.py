@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from alertd.daemon import receivers
 from alertd.daemon.receivers import build_notifiers, fallbacks, open_notifiers
@@ -37,7 +38,7 @@ def test_receiver_when_the_code_of_its_type_fails_then_a_problem_at_its_place_an
     monkeypatch.setattr(receivers, "notifier_class", lambda kind: Odd if kind == "console" else notifier_class(kind))
     path = tmp_path / "rules.yaml"
     path.write_text(RULES)
-    notifiers, problems = build_notifiers(load_rules(path), Settings())
+    notifiers, problems = build_notifiers(load_rules(path), Settings.model_construct())
     assert list(notifiers) == ["finops"]
     (problem,) = problems
     text = f"the receiver type console failed on this receiver: {type(error).__name__}; report it to its author"
@@ -54,7 +55,9 @@ receivers:
   - {name: post, type: email, to: [b@example.com]}
 defaults: {notify: [finops, am]}
 """
-SETTINGS = Settings(slack_bot_token="xoxb-1", smtp_host="mail.example.com", smtp_from="alertd@example.com")
+SETTINGS = Settings.model_construct(
+    slack_bot_token=SecretStr("xoxb-1"), smtp_host="mail.example.com", smtp_from="alertd@example.com"
+)
 
 
 def loaded(tmp_path: Path, text: str = SEVERAL) -> LoadedRules:
@@ -92,5 +95,5 @@ async def test_receivers_when_opened_then_they_go_by_the_checked_time_and_are_cl
     assert closed == ["am"]
     with pytest.raises(RulesError, match="finops"):
         async with AsyncExitStack() as stack:
-            open_notifiers(loaded(tmp_path), Settings(), stack, now=lambda: NOW)
+            open_notifiers(loaded(tmp_path), Settings.model_construct(), stack, now=lambda: NOW)
     assert closed == ["am", "am"], "what was built before a fault is closed, too"

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from alertd.daemon import app as app_module
@@ -64,7 +65,7 @@ async def watched(folder: Path) -> AsyncIterator[tuple[App, Callable[[str], None
     """Watch the rules of a daemon; yield it, what edits them, and what waits for the rereading."""
     path = folder / "rules.yaml"
     path.write_text(RULES)
-    settings = Settings(rules=path, novita_api_key="key")
+    settings = Settings.model_construct(rules=path, novita_api_key=SecretStr("key"))
     rules, reread = load_rules(path), Reread()
 
     def edit(text: str) -> None:
@@ -279,7 +280,7 @@ async def test_reload_when_asked_for_then_done_once_for_each_time_it_is_asked(tm
             done["reread"] += 1
             await asyncio.sleep(0)
 
-    settings = Settings(rules=path, novita_api_key="key")
+    settings = Settings.model_construct(rules=path, novita_api_key=SecretStr("key"))
     rules = load_rules(path)
     async with open_app(
         settings,

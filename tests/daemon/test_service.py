@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from pydantic import SecretStr
 
 from alertd.clock import SystemClock
 from alertd.core.actions import ActionRequest, Verb
@@ -169,7 +170,7 @@ async def test_page_when_an_alert_is_acknowledged_there_then_slack_shows_it(tmp_
     port = free_port()
     page: dict[str, Any] = {
         "http_listen": f"127.0.0.1:{port}",
-        "http_token": TOKEN,
+        "http_token": SecretStr(TOKEN),
         "http_public_read": True,
     }
     async with serving(tmp_path, **page) as served, aiohttp.ClientSession() as session:

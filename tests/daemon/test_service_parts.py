@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from pydantic import SecretStr
 
 from alertd.core.rules.records import ReloadOutcome
 from alertd.daemon import service as service_module
@@ -44,7 +45,7 @@ async def test_heartbeat_when_a_poll_ends_then_pinged_only_if_all_was_read_and_a
     switch = web.Application()
     switch.router.add_get("/ping/me", hear)
     async with TestServer(switch) as server:
-        url = str(server.make_url("/ping/me"))
+        url = SecretStr(str(server.make_url("/ping/me")))
         async with serving(tmp_path, heartbeat_url=url, account=account) as served:
             monkeypatch.setattr(served.service._watchdog, "stuck", lambda: stuck)
             await served.polled()

@@ -42,7 +42,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def settings_of(url: str, listen: str = "off") -> Settings:
-    return Settings(database_url=url, http_listen=listen)
+    return Settings.model_validate({"database_url": url, "http_listen": listen})
 
 
 async def _turn(settings: Settings, manager: ServiceManager | None = None) -> bool:

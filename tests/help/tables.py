@@ -12,7 +12,7 @@ from datetime import timedelta
 from fractions import Fraction
 from functools import partial
 from importlib.metadata import distribution
-from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from alertd.cli.help import TOPICS, read_page, summary_of
 from alertd.cli.root import COMMANDS
@@ -26,7 +26,6 @@ from alertd.rules_file.rule_types import rule_types
 from alertd.rules_file.schema import rules_schema
 from alertd.rules_file.sections import SECTIONS
 from alertd.rules_test import model as test_model
-from alertd.settings.forms import FORMS
 from alertd.settings.model import Settings
 from alertd.settings.sources import PREFIX
 from alertd.web.families import families
@@ -147,9 +146,8 @@ def _settings() -> str:
 def describe_settings() -> list[tuple[str, str, str]]:
     """Return (variable, default, meaning) of every setting."""
     return [
-        (f"{PREFIX}{one.name.upper()}", default_text(one.default), get_args(one.type)[1])
-        for one in fields(Settings)
-        if one.name in FORMS
+        (f"{PREFIX}{name.upper()}", default_text(field.default), field.description or "")
+        for name, field in Settings.model_fields.items()
     ]
 
 

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import structlog
+from pydantic import SecretStr
 
 from alertd.cli import run as run_command
 from alertd.core.alert import Alert
@@ -277,12 +278,12 @@ class Life:
             yield
 
     async def _run(self) -> int:
-        settings = Settings(
+        settings = Settings.model_construct(
             rules=self._folder / "rules.yaml",
             database_url=f"sqlite:///{self._folder / 'alertd.db'}",
-            novita_api_key="key-that-reads",
+            novita_api_key=SecretStr("key-that-reads"),
             novita_base_url=f"https://{HOST}",
-            slack_bot_token=TOKEN,
+            slack_bot_token=SecretStr(TOKEN),
             slack_base_url=BASE_URL,
             poll_interval=timedelta(seconds=POLL_S),
             settle_delay=SETTLE,

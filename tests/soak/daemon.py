@@ -18,6 +18,7 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web, web_app
 from aiohttp.test_utils import TestServer
+from pydantic import SecretStr
 
 from alertd.cli import run as run_command
 from alertd.daemon.control_socket import socket_path
@@ -203,15 +204,15 @@ async def surroundings(folder: Path, *, days: int, now: Callable[[], datetime]) 
             MailDouble() as mail,
         ):
             port = free_port()
-            settings = Settings(
+            settings = Settings.model_construct(
                 rules=folder / "rules.yaml",
                 database_url=f"sqlite:///{folder / 'alertd.db'}",
-                novita_api_key="sim-key",
+                novita_api_key=SecretStr("sim-key"),
                 novita_base_url=billing.base_url,
                 poll_interval=POLL,
                 http_listen=f"127.0.0.1:{port}",
-                http_token=TOKEN,
-                heartbeat_url=str(others.make_url("/ping")),
+                http_token=SecretStr(TOKEN),
+                heartbeat_url=SecretStr(str(others.make_url("/ping"))),
                 smtp_host="127.0.0.1",
                 smtp_port=mail.port,
                 smtp_security="none",

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import aiohttp
+from pydantic import SecretStr
 
 from alertd.core.alert import Alert
 from alertd.core.alerts.request_outcome import RequestOutcome
@@ -176,7 +177,7 @@ async def house(
     path = folder / "rules.yaml"
     path.write_text(rules, encoding="utf-8")
     url = f"sqlite:///{folder / 'alertd.db'}"
-    settings = Settings(rules=path, database_url=url, novita_api_key="key")
+    settings = Settings.model_construct(rules=path, database_url=url, novita_api_key=SecretStr("key"))
     loaded, source = load_rules(path), account or Account()
     living: list[House] = []
 

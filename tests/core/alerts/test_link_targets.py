@@ -1,7 +1,6 @@
 """Where messages link to follows from settings and accounts."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -42,7 +41,7 @@ CONSOLE = {
             {"novita_base_url": "https://proxy.example.com"}, LinkTargets(), id="another brand has another console"
         ),
         pytest.param(
-            {"external_url": "https://alertd.example.com", "novita_base_url": "https://api.novita.ai/"},
+            {"external_url": "https://alertd.example.com/", "novita_base_url": "https://api.novita.ai/"},
             LinkTargets(
                 status="https://alertd.example.com",
                 billing={"prod": "https://novita.ai/billing"},
@@ -53,10 +52,10 @@ CONSOLE = {
     ],
 )
 def test_pages_then_follow_from_settings_and_accounts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], targets: LinkTargets
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, object], targets: LinkTargets
 ) -> None:
     """Somebody who pays at another brand must not be led to a console that does not know the account."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "rules.yaml").write_text(RULES, encoding="utf-8")
-    plan = build_plan(load_rules(tmp_path / "rules.yaml"), Settings(**settings), sources={}, notifiers={})
+    plan = build_plan(load_rules(tmp_path / "rules.yaml"), Settings.model_validate(settings), sources={}, notifiers={})
     assert plan.audience.targets == targets
