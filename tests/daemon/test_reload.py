@@ -234,7 +234,7 @@ async def test_edit_when_read_then_everything_is_opened_by_the_clocks_of_the_sta
             monkeypatch.setattr(module, name, note)
     path = tmp_path / "rules.yaml"
     path.write_text(RULES)
-    settings = Settings(rules=path, novita_api_key="key")
+    settings = Settings.model_construct(rules=path, novita_api_key=SecretStr("key"))
     async with open_app(settings, load_rules(path), open_store=lambda: Store.open("sqlite://", now=NOW)) as app:
         used: list[object] = []
         monkeypatch.setattr(app.delivery, "use", lambda *sent: used.append(sent))
