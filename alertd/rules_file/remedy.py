@@ -8,7 +8,7 @@ from alertd.core.nearest import nearest
 from alertd.core.words import quote
 from alertd.rules_file.source import Number
 
-_LONGEST_SHOWN = 60
+_LONGEST_SHOWN, _MOST_KNOWN = 60, 20
 
 
 def show(value: object) -> str:
@@ -35,9 +35,9 @@ def closest(word: str, known: tuple[str, ...]) -> str:
     return f"; did you mean {show(near)}?" if near is not None else ""
 
 
-def known_words(known: tuple[str, ...], *, most: int = 20) -> str:
-    """Return the known words separated by commas; only the first *most* if there are more."""
-    return ", ".join(known[:most]) + (", …" if len(known) > most else "")
+def known_words(known: tuple[str, ...]) -> str:
+    """Return the known words separated by commas; only the first ones if there are many."""
+    return ", ".join(known[:_MOST_KNOWN]) + (", …" if len(known) > _MOST_KNOWN else "")
 
 
 def unknown_key(key: str, known: tuple[str, ...]) -> str:

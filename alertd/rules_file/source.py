@@ -15,8 +15,9 @@ from typing import NoReturn
 import yaml
 
 from alertd.core.dataclass import dataclass
+from alertd.core.words import quote
 from alertd.errors import Problem
-from alertd.rules_file.yaml_words import explain, show_key
+from alertd.rules_file.yaml_words import explain
 
 MAX_BYTES = 16 * 2**20
 """Maximum size of a file: ten times a file of 10,000 rules."""
@@ -259,7 +260,7 @@ class _Builder:
         first = top.node.keys.get(text)
         if first is not None:
             notified = f"first at line {first[0]}, column {first[1]}; keep one of them"
-            self._problem(line, column, f"key {show_key(text)} is written twice; {notified}")
+            self._problem(line, column, f"key {quote(text)} is written twice; {notified}")
             top.is_dropped = True
         elif is_plain and text == "<<":
             self._problem(
@@ -267,7 +268,7 @@ class _Builder:
             )
             top.is_dropped = True
         elif is_plain and _is_no_text(text):
-            self._problem(line, column, f'key {show_key(text)} is not text; write it in quotes: "{text[:40]}"')
+            self._problem(line, column, f'key {quote(text)} is not text; write it in quotes: "{text[:40]}"')
         top.node.keys[text] = (line, column) if first is None else first
 
     def _joins_amount(self, before: Node, text: str) -> bool:

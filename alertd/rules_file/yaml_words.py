@@ -1,6 +1,5 @@
 """Error messages of the YAML library in words for the file's author."""
 
-import json
 import re
 
 import yaml
@@ -50,8 +49,3 @@ def explain(error: yaml.YAMLError, text: str) -> tuple[int, int, str]:
 def _character(text: str, line: int, column: int) -> str:
     lines = text.split("\n", line)
     return lines[line - 1][column - 1 : column] if line <= len(lines) else ""
-
-
-def show_key(key: str) -> str:
-    """Return a key as problems quote it."""
-    return json.dumps(key[:60] + ("…" if len(key) > 60 else ""), ensure_ascii=False)
