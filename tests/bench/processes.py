@@ -10,6 +10,7 @@ import numpy as np
 
 from alertd.clock import utc_now
 from alertd.core.hours import HOURS_PER_DAY, HourRange, HourSet, hour_of
+from alertd.core.spend.arrival import HOURLY, KEPT_HOURS, UNKNOWN, Arrivals
 from alertd.core.spend.bill import CATEGORIES, Series
 from alertd.core.spend.block import HourBlock
 from alertd.core.spend.ledger import CategoryBook, SeriesTable, summarise
@@ -77,10 +78,13 @@ def _month(category: str, number: int, end: int) -> BookChange:
         hour: HourBlock(series=series, span=span, amount=amount, voucher=nothing, pay=amount)
         for hour, amount in zip(range(end - HOURS, end), random.integers(1, 10**11, (HOURS, OWNERS)), strict=True)
     }
+    delay = np.full(OWNERS, UNKNOWN, np.int32)
+    arrivals = {(HOURLY, hour): Arrivals(series=series, delay=delay) for hour in range(end + 1 - KEPT_HOURS, end + 1)}
     book = CategoryBook(
         account="default",
         category=category,
         hours={hour: summarise(hour, block) for hour, block in blocks.items()},
         covered=HourSet((HourRange(end - HOURS, end),)),
+        arrivals=arrivals,
     )
-    return BookChange(book=book, blocks=blocks)
+    return BookChange(book=book, blocks=blocks, arrivals=arrivals)
