@@ -203,21 +203,22 @@ class _Stretch:
         since_billed = empty - np.maximum.accumulate(np.where(billed, empty, 0), axis=0)
         is_over = since_billed >= gap
         of_run = billed & (hours > _last(is_over))
-        begins, ends = np.argmax(of_run, axis=0).tolist(), (_last(of_run) + 1).tolist()
+        begins, ends, columns = np.argmax(of_run, axis=0), _last(of_run) + 1, np.arange(of_run.shape[1])
         skipped = np.cumsum(self.unknown & ~billed, axis=0, dtype=np.int32)
-        for place, (edge, rate) in enumerate(zip(edges, rates, strict=True)):
-            begin, end = begins[place], ends[place]
+        # The first hour of a run is billed, so that none is skipped there.
+        lengths = ends - begins - skipped[ends - 1, columns] + skipped[begins, columns]
+        costs = self.totals[ends, columns] - self.totals[begins, columns]
+        found = (each.tolist() for each in (begins, ends, lengths, costs))
+        for edge, rate, begin, end, length, cost in zip(edges, rates, *found, strict=True):
             if not end:
                 yield Run.none(edge, rate)
                 continue
-            # Its first hour is billed, so that none is skipped there.
-            unknown_hours = int(skipped[end - 1, place] - skipped[begin, place])
             yield Run(
-                hours=end - begin - unknown_hours,
+                hours=length,
                 span=HourRange(self.start + begin, self.start + end),
                 edge=edge,
                 is_whole=begin > 0,
-                cost=Usd(int(self.totals[end, place] - self.totals[begin, place])),
+                cost=Usd(cost),
                 rate=rate,
             )
 
