@@ -23,6 +23,7 @@ from tests.simulation.oracle_seen import Seen, open_alerts
 from tests.simulation.oracle_slack import check_first_messages
 from tests.simulation.oracle_spend import check_spend
 from tests.simulation.oracle_values import check_values
+from tests.simulation.other_rules import STALE
 from tests.simulation.plan import HOUR_S, POLL_S, ApiTrouble, Changed, Freeze, Late, Wall
 from tests.simulation.receivers import Network
 from tests.simulation.rules import PAID, RulesFile
@@ -210,9 +211,8 @@ class Oracle:
         taken = {(one.receiver, one.key) for one in self._network.taken} | self._network.edited
         for place in self._said_delivered:
             if place not in taken:
-                self._violate(
-                    now_s, "messages", f"{place[0]}: {place[1][:12]} counts as delivered, and was never taken"
-                )
+                text = f"{place[0]}: {place[1][:12]} counts as delivered, and was never taken"
+                self._violate(now_s, "messages", text)
         self._said_delivered.clear()
         for text in self._network.hasty:
             self._violate(now_s, "pace", text)
@@ -220,9 +220,8 @@ class Oracle:
         for owner in {owner for _, owner in self._world.stops}:
             count = sum(who == owner for _, who in self._world.stops)
             if count > self._stop_asks.get(owner, 0):
-                self._violate(
-                    now_s, "stop", f"{owner} was stopped {count} times, asked for {self._stop_asks.get(owner, 0)} times"
-                )
+                text = f"{owner} was stopped {count} times, asked for {self._stop_asks.get(owner, 0)} times"
+                self._violate(now_s, "stop", text)
 
     def _forget(self) -> None:
         """Begin anew what is kept from one check to the next: by other rules, or by a clock that may be wrong."""
@@ -338,6 +337,9 @@ class Oracle:
         for one in now.values():
             if one.rule not in names_now and not one.rule.startswith("alertd-"):
                 self._violate(self._world.now_s, "alerts", f"{one.rule} of {one.owner or 'all'}: its rule is gone")
+        if STALE.name in self._rules.others:
+            for text in self._own.check_stale(now.values(), done_s, self._deaths):
+                self._violate(self._world.now_s, "own", text)
         for text in self._payments.check(now, before, self._rules.others, done_s):
             self._violate(self._world.now_s, "alerts", text)
         self._check_others(groups, now, done_s, is_read="gpu" not in refused, is_next=before is not None)

@@ -1,14 +1,18 @@
 """What must hold of alertd's alerts about itself: that it is blind, or its clock wrong, is said within bounds."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from tests.simulation.oracle_seen import Seen
+from tests.simulation.other_rules import STALE
 from tests.simulation.plan import HOUR_S, POLL_S
 
 BLIND_AFTER_S = 2 * POLL_S + 2 * HOUR_S
 """Two poll intervals and the settle delay; it is seen at the next poll."""
 LARGEST_SKEW_S = 65 * 60
 UNSURE_S = 300
+LONGEST_CYCLE_S = 1200
+"""By so much a cycle may have begun before it was done: its reads count from its beginning."""
 
 
 @dataclass(slots=True)
@@ -60,3 +64,21 @@ class OwnAlerts:
         wrong_s = done_s - self.wrong_since_s if self.wrong_since_s is not None else 0.0
         if wrong_s > UNSURE_S and is_answered and "alertd-clock" not in {rule for rule, _ in firing}:
             yield f"the wall clock is wrong since {wrong_s / HOUR_S:.1f} h, and alertd-clock does not fire"
+
+    def check_stale(self, alerts: Collection[Seen], done_s: float, deaths: Sequence[float]) -> Iterator[str]:
+        """Yield what is wrong with the alert that a category was not read, after a cycle."""
+        read_at_s = self.read_at_s.get(STALE.category)
+        if read_at_s is None:
+            return
+        one, age_s = next((each for each in alerts if each.rule == STALE.name), None), done_s - read_at_s
+        # What a process read that was killed before its cycle was done may have been filed, and may not.
+        is_sure = not any(read_at_s - UNSURE_S < at_s <= done_s for at_s in deaths)
+        if not age_s:
+            if one is not None:
+                yield f"{STALE.name}: {STALE.category} was read, and it is still {one.state}"
+        elif one is None and age_s > STALE.hours * HOUR_S + LONGEST_CYCLE_S and is_sure:
+            yield f"{STALE.name}: {STALE.category} was not read for {age_s / HOUR_S:.1f} h, and nothing fires"
+        elif one is not None and (
+            one.value * HOUR_S > age_s + LONGEST_CYCLE_S or (is_sure and one.value * HOUR_S < age_s - LONGEST_CYCLE_S)
+        ):
+            yield f"{STALE.name}: says {float(one.value):.2f} h, not {age_s / HOUR_S:.2f}"

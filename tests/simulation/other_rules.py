@@ -92,6 +92,22 @@ class Newcomer:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stale:
+    """A rule of a category that cannot be read, as the oracle knows it."""
+
+    name: str
+    category: str
+    hours: int
+
+    def text(self) -> str:
+        return (
+            f"  - {{name: {self.name}, type: data_stale, category: {self.category}, "
+            f"thresholds: {{warning: {self.hours}h}}}}\n"
+        )
+
+
+STALE = Stale(name="stale", category="gpu", hours=20)
 NEWCOMER = Newcomer(name="newcomer", category="gpu", window=24, lookback=7 * 24, least_usd=5)
 OVERDUE = (
     Overdue(name="overdue", statuses=("overdue",), lines={"warning": 0, "critical": 3}),

@@ -19,7 +19,7 @@ from tests.mutants.planting import VARIABLE
 from tests.mutants.table import TABLE
 from tests.simulation.planted_bugs import OWN
 from tests.simulation.planted_further import FURTHER
-from tests.simulation.planted_payments import PAYMENTS
+from tests.simulation.planted_others import OTHERS
 from tests.simulation.planted_people import PEOPLE
 
 ROOT = Path(__file__).parents[2]
@@ -129,7 +129,7 @@ FOUND_BY = {
 }
 """A seed of three days that finds each of these: so many seeds from 0 on, and one, are enough."""
 PLANTED: dict[str, Mutant] = {
-    mutant.name: mutant for mutant in (*OWN, *FURTHER, *PEOPLE, *PAYMENTS, *(TABLE[name] for name in _SHARED))
+    mutant.name: mutant for mutant in (*OWN, *FURTHER, *PEOPLE, *OTHERS, *(TABLE[name] for name in _SHARED))
 }
 
 

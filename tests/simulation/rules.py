@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from tests.simulation.other_rules import BUDGETS, LOW_BALANCE, NEWCOMER, OVERDUE, RUNNING
+from tests.simulation.other_rules import BUDGETS, LOW_BALANCE, NEWCOMER, OVERDUE, RUNNING, STALE
 from tests.simulation.plan import HOUR_S, POLL_S, USD, Edit, Plan, Wall
 from tests.simulation.slack import CHANNEL
 
@@ -189,10 +189,7 @@ _OTHERS = {
   - {name: spike, type: spike, category: gpu, window: 6h, baseline: 7d, min_history: 3d, thresholds: {warning: 2}}
 """,
     RUNNING.name: RUNNING.text(),
-    "stale": """\
-  - {name: stale, type: data_stale, category: gpu, thresholds: {warning: 20h}}
-""",
-    **{rule.name: rule.text() for rule in (*BUDGETS, *OVERDUE, LOW_BALANCE, NEWCOMER)},
+    **{rule.name: rule.text() for rule in (*BUDGETS, *OVERDUE, LOW_BALANCE, NEWCOMER, STALE)},
 }
 
 

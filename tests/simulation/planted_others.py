@@ -1,8 +1,8 @@
-"""Bugs that are planted for the simulation: monthly bills, the balance, and owners that begin to spend."""
+"""Bugs that are planted for the simulation: rules that are not of rolling spend."""
 
 from tests.mutants.mutant import planted_bug
 
-PAYMENTS = (
+OTHERS = (
     planted_bug(
         "what vanished is paid",
         "core.spend.bill",
@@ -79,6 +79,13 @@ PAYMENTS = (
         "measure = self.measure * part",
         "measure = self.measure",
         "hysteresis holds for balances",
+    ),
+    planted_bug(
+        "stale since the last attempt",
+        "core.rules.data_stale",
+        "return min((book.read_at or facts",
+        "return min((book.failed_at or book.read_at or facts",
+        "what counts is the last complete read",
     ),
     planted_bug(
         "nobody is new twice",
