@@ -10,6 +10,8 @@ from tests.simulation.world import World
 SURE_AFTER_S = 60
 ENDS_WITHIN_S = 300
 CALLED_WITHIN_S = 2 * 3600
+JOINED_S = 16 * 60
+"""For a quarter of an hour whoever asks to stop something joins the stop that is under way."""
 NEVER_S = 1e12
 
 
@@ -113,8 +115,9 @@ class People:
         return any(due_s <= died_s <= at_s for died_s in deaths)
 
     def _check_stop(self, asked: Asked, deaths: Sequence[float], done_s: float) -> Iterator[str]:
-        is_disturbed = any(-1 <= at_s - asked.at_s < CALLED_WITHIN_S for at_s in deaths)
-        is_disturbed |= self.world.had_trouble("gpu", asked.at_s, done_s)
+        since_s = asked.at_s - (JOINED_S if b"already" in asked.answer() else 1)
+        is_disturbed = any(since_s <= at_s < asked.at_s + CALLED_WITHIN_S for at_s in deaths)
+        is_disturbed |= self.world.had_trouble("gpu", since_s, done_s)
         if done_s > asked.at_s + CALLED_WITHIN_S and not is_disturbed and asked.alert.owner not in self.world.stopped:
             yield f"{asked.alert.owner} was to be stopped, and nobody asked the API for it"
 
