@@ -197,3 +197,17 @@ def test_modules_when_they_need_the_time_then_from_the_clock() -> None:
 def test_clock_when_searched_then_the_search_finds_it() -> None:
     """A search that finds nothing anywhere would pass for ever."""
     assert asked("alertd.clock") == {("datetime", "now")}
+
+
+OF_THE_WHOLE = {"e2e", "fuzz", "help", "mutants", "reliability", "simulation", "soak"}
+"""Folders of tests that stand for no room of the house."""
+
+
+def test_tests_when_listed_then_lie_as_their_modules_do_and_repeat_no_folder_in_their_names() -> None:
+    """Whoever changes a module finds its tests without a search."""
+    here = Path(__file__).parent
+    files = [path.relative_to(here) for path in here.rglob("test_*.py") if path.parent != here]
+    assert len(files) > 300
+    strayed = [path for path in files if path.parts[0] not in OF_THE_WHOLE and not (ROOT / path.parent).is_dir()]
+    repeating = [path for path in files if path.stem.startswith(f"test_{path.parent.name}_")]
+    assert (strayed, repeating) == ([], [])

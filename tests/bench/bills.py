@@ -14,8 +14,8 @@ from alertd.novita.columns import BillColumns
 from alertd.novita.stream import BillStream
 from alertd.store.bills import BookChange
 from alertd.store.store import Store
+from tests.bench.decode import pieces, write_bill
 from tests.bench.measure import Row, cpu_ms, in_turn, peak_mib
-from tests.bench_decode import pieces, write_bill
 
 ROWS = 250_000
 NOW = datetime(2026, 1, 1, 1, tzinfo=UTC)

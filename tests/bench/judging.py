@@ -29,7 +29,7 @@ from alertd.core.spend.data_state import DataState
 from alertd.core.spend.ends import two_ends
 from alertd.core.spend.ledger import CategoryBook, HourSummary, SeriesTable
 from alertd.core.spend.view import SpendView
-from tests import bench_backtest as past
+from tests.bench import backtest as past
 from tests.bench.measure import ROUNDS, Row, cpu_ms, in_turn
 
 HOURS, RULES = 744, 1_000

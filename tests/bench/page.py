@@ -9,20 +9,20 @@ import aiohttp
 import numpy as np
 
 from alertd.clock import monotonic_s
-from tests import bench_page
+from tests.bench import page_weight
 from tests.bench.measure import Row
 from tests.web.house import RULES, House, house
 
 BUDGETS, DAYS = 50, 45
 ANSWERS = 100
 PAUSE_S = 0.5
-_BUDGET = bench_page.BUDGETS.replace("name: team-budgets", "name: budget-{n}").replace(
+_BUDGET = page_weight.BUDGETS.replace("name: team-budgets", "name: budget-{n}").replace(
     "amount: 300", "amount: {amount}"
 )
 FLOOR = "/healthz"
 
 
-class Month(bench_page.Year):
+class Month(page_weight.Year):
     """The same for the days that a forecast knows."""
 
     days = DAYS
@@ -39,7 +39,7 @@ async def _measured() -> tuple[float, float]:
     budgets = "".join(_BUDGET.replace("{n}", str(n)).replace("{amount}", str(100 + 20 * n)) for n in range(BUDGETS))
     with tempfile.TemporaryDirectory() as folder:
         async with house(Path(folder), account=Month(), rules=f"{RULES}{budgets}", polls=0) as home:
-            await bench_page.fill(home, DAYS)
+            await page_weight.fill(home, DAYS)
             polls = asyncio.create_task(_poll(home))
             async with aiohttp.ClientSession() as session:
                 await _took(session, f"{home.url}/")

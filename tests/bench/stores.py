@@ -9,7 +9,7 @@ from alertd.clock import monotonic_s
 from alertd.store.bills import BookChange
 from alertd.store.store import Store
 from tests.bench.measure import Row
-from tests.bench_store import FIRST_HOUR, HOURS, NOW, SERIES, month
+from tests.bench.store import FIRST_HOUR, HOURS, NOW, SERIES, month
 from tests.postgres_server import running_server
 
 COMMITS = 100

@@ -22,7 +22,7 @@ from alertd.errors import StoreError
 from tests.core.builders import HOUR, NOW
 from tests.daemon.serving import SLACK_RULES, Served, serving, until
 from tests.doubles import SlackChannel
-from tests.e2e.test_e2e_slack_app import actions, element
+from tests.e2e.test_slack_app import actions, element
 from tests.ports import free_port
 from tests.web.house import TOKEN, Account
 from tests.web.test_actions_page import Rented

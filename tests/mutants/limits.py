@@ -83,7 +83,7 @@ LIMITS = (
         "        if name not in database.tables():\n            raise\n",
         "        raise\n",
         "replicas may start on a new database at once",
-        "tests/store/test_store_lease.py",
+        "tests/store/test_lease.py",
     ),
     planted_bug(
         "exit 0 where one receiver of two failed",

@@ -194,7 +194,7 @@ WIRING = (
         "                    self._unanswered.hear()\n",
         "",
         "only requests without an answer in a row end a poll early",
-        "tests/novita/test_novita_unanswered.py",
+        "tests/novita/test_unanswered.py",
     ),
     planted_bug(
         "look for requests late after a store error",
@@ -210,7 +210,7 @@ WIRING = (
         "outcome = ?, detail = ? WHERE entry_id = ? AND number = ?",
         "outcome = ?, detail = ? WHERE entry_id = ? AND number <= ?",
         "each attempt keeps its own answer",
-        "tests/store/test_store_outbox.py",
+        "tests/store/test_outbox.py",
     ),
     planted_bug(
         "let who read a later state move a request",
@@ -218,7 +218,7 @@ WIRING = (
         'WHERE id = ? AND state = ?",\n            (row.state',
         'WHERE id = ? AND state >= ?",\n            (row.state',
         "a request is moved only by who knows its state",
-        "tests/store/test_store_actions.py",
+        "tests/store/test_actions.py",
     ),
     planted_bug(
         "tell the changes of an edit against the first file",
@@ -258,7 +258,7 @@ WIRING = (
         "                self._on_lost()\n                return",
         "                self._on_lost()",
         "a lost lease is told once",
-        "tests/store/test_store_lease.py",
+        "tests/store/test_lease.py",
     ),
     planted_bug(
         "start what runs on again at each read",

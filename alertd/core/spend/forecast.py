@@ -9,7 +9,7 @@ extrapolated.
 
 The range comes from past errors: the same forecast is made at each past day for the week that followed it, and 80 % of
 those errors, as shares of what was forecast, lie in the range; a trend in them widens it, the more so the further away
-the end is. `python -m tests.bench_forecast` measures both on synthetic months, against three simple extrapolations. The
+the end is. `python -m tests.bench.forecast` measures both on synthetic months, against three simple extrapolations. The
 range contains the true end of 70 to 90 % of months; fewer if single dear days are rare, or if a step is still to come.
 While a rise is less than a week old it may be an amount per day or a factor: the forecast assumes one of them, and the
 range covers both. For spend that is only noise around one level, the mean of the month so far is slightly better from

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.daemon import Alertd, wait_for
-from tests.e2e.test_e2e_once import RULES, spend
+from tests.e2e.test_once import RULES, spend
 from tests.e2e.world import BillingWorld, Hook
 
 ALERTMANAGER = RULES.replace("type: webhook", "type: alertmanager")

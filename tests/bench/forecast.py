@@ -1,7 +1,7 @@
 """
 Accuracy of forecasts of a month's total on synthetic months, compared with three simple extrapolations.
 
-    python -m tests.bench_forecast
+    python -m tests.bench.forecast
 
 Prints the mean absolute error as a share of the month's true total, and how often the 80 % range contains it.
 """

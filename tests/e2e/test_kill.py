@@ -12,7 +12,7 @@ import pytest
 
 from tests.doubles import SlackDouble
 from tests.e2e.daemon import Alertd, wait_for
-from tests.e2e.test_e2e_once import spend
+from tests.e2e.test_once import spend
 from tests.e2e.world import BillingWorld, Hook, Reply
 
 pytestmark = [pytest.mark.slow, pytest.mark.fresh]

@@ -1,8 +1,8 @@
 """
 Measure false ends and missed episodes on 30 kinds of synthetic worlds, with one edge per rule (formerly) and two ends.
 
-Run by hand: `python -m tests.bench_truth [seeds]`, or `python -m tests.bench_truth weeks [worlds]` for thousands of
-weeks at once (`bench_truth_weeks`). True spend is the spend in the final bills. A false end is an alert that resolves
+Run by hand: `python -m tests.bench.truth [seeds]`, or `python -m tests.bench.truth weeks [worlds]` for thousands of
+weeks at once (`truth_weeks`). True spend is the spend in the final bills. A false end is an alert that resolves
 while true spend is at or above its resolve level in every window that ends within the settle delay. A missed episode
 is a day with true spend at the threshold, on which and in the two days after it the alert never fires.
 """
@@ -255,9 +255,9 @@ def main(seeds: int) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["weeks"]:
-        from tests import bench_truth_weeks
+        from tests.bench import truth_weeks
 
-        bench_truth_weeks.main(int(sys.argv[2]) if len(sys.argv) > 2 else 125)
+        truth_weeks.main(int(sys.argv[2]) if len(sys.argv) > 2 else 125)
     else:
         sys.stdout.write(f"{'kind':34} {'weeks':>8} {'ends: 1':>8} {'2':>6} {'missed 1':>8} {'2':>6}\n")
         main(int(sys.argv[1]) if len(sys.argv) > 1 else 1)

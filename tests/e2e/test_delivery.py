@@ -9,8 +9,8 @@ import pytest
 from tests.doubles import Fault as SlackFault
 from tests.doubles import SlackDouble
 from tests.e2e.daemon import Alertd, wait_for
-from tests.e2e.test_e2e_once import RULES, Passing, spend
-from tests.e2e.test_e2e_service import owners_told
+from tests.e2e.test_once import RULES, Passing, spend
+from tests.e2e.test_service import owners_told
 from tests.e2e.world import BillingWorld, Hook, Reply, Row
 from tests.mail_double import MailDouble
 

@@ -1,5 +1,5 @@
 """
-How much memory the daemon uses between polls of a small account; run by hand: `python -m tests.bench_memory`.
+How much memory the daemon uses between polls of a small account; run by hand: `python -m tests.bench.memory`.
 
 Not collected: its figures depend on the machine. Linux only: it reads /proc.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.doubles import BOT_TOKEN, SlackDouble
 from tests.e2e.daemon import Alertd, LoopThread, wait_for
-from tests.e2e.test_e2e_once import RULES, spend
+from tests.e2e.test_once import RULES, spend
 from tests.e2e.world import BillingWorld, Hook
 from tests.ports import free_port
 

@@ -1,7 +1,7 @@
 """
 Measure flaps of steady spend and late ends of stopped spend over thousands of synthetic weeks.
 
-Run by hand: `python -m tests.bench_truth weeks [worlds of each kind]`; 125 worlds of each of 40 kinds, two weeks each,
+Run by hand: `python -m tests.bench.truth weeks [worlds of each kind]`; 125 worlds of each of 40 kinds, two weeks each,
 are 10,000 weeks and take a few minutes. The worlds of a kind are groups of one ledger, so that a poll judges all of
 them at once; they share failed reads and the usual lateness of their streams.
 
@@ -23,7 +23,7 @@ from alertd.core.hours import hour_of
 from alertd.core.spend.edges import edges_of
 from alertd.core.spend.ends import two_ends
 from alertd.core.spend.selection import SpendQuery
-from tests.bench_truth import DAYS, HOURS, KINDS, WEEKS, WINDOWS, Made, made, steady, true_spend
+from tests.bench.truth import DAYS, HOURS, KINDS, WEEKS, WINDOWS, Made, made, steady, true_spend
 from tests.core.builders import rolling
 from tests.core.late_bills import FIRST, LateBills, Shown, at, daily, hourly, polls
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.daemon import PATIENCE_S, Alertd, no_traceback, wait_for
-from tests.e2e.test_e2e_once import RULES, spend
-from tests.e2e.test_e2e_service import owners_told
+from tests.e2e.test_once import RULES, spend
+from tests.e2e.test_service import owners_told
 from tests.e2e.world import BillingWorld, Hook
 from tests.postgres_server import PostgresServer
 from tests.store.lossy_proxy import lossy_proxy

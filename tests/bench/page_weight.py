@@ -1,20 +1,17 @@
 """
-Cost of the status page with 500 owners and a year of history; run by hand: `python tests/bench_page.py`.
+Cost of the status page with 500 owners and a year of history; run by hand: `python -m tests.bench.page_weight`.
 
 Bytes over the wire with every file that the page loads, the server's time, and the time until Chromium has drawn it.
 Not collected: its figures depend on the machine.
 """
 
 import asyncio
-import sys
 import tempfile
 from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from alertd.clock import monotonic_s
 from alertd.core.hours import HourRange, midnight_before

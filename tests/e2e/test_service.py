@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.daemon import PATIENCE_S, Alertd, no_traceback, wait_for
-from tests.e2e.test_e2e_once import RULES, spend
+from tests.e2e.test_once import RULES, spend
 from tests.e2e.world import BillingWorld, Fault, Hook, Reply, Row
 from tests.examples import rest_slow
 

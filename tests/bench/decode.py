@@ -1,7 +1,7 @@
 """
 Decode a bill of a million rows in chunks: rows a second, memory above idle, and the ratio to msgspec.Raw.
 
-Run by hand: `python tests/bench_decode.py [rows] [decimal|integer|number]`. Each measurement has its own process,
+Run by hand: `python -m tests.bench.decode [rows] [decimal|integer|number]`. Each measurement has its own process,
 because memory is released late. The baseline is `msgspec.Raw`, which finds the rows without reading their contents.
 """
 

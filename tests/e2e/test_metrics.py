@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from tests.e2e.daemon import Alertd, wait_for
-from tests.e2e.test_e2e_web import TOKEN, ask, value
+from tests.e2e.test_web import TOKEN, ask, value
 from tests.e2e.world import BillingWorld, Fault, Hook, Reply, Row, monthly_bill
 from tests.ports import free_port
 from tests.test_dashboard import EXPRESSIONS

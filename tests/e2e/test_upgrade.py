@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.daemon import Alertd, no_traceback, wait_for
-from tests.e2e.test_e2e_once import spend
-from tests.e2e.test_e2e_service import owners_told
+from tests.e2e.test_once import spend
+from tests.e2e.test_service import owners_told
 from tests.e2e.world import BillingWorld, Hook
 from tests.store.keep_database import FOLDER
 from tests.store.life import LATER, RULES, restore, set_clock, world_at

@@ -8,8 +8,8 @@ import pytest
 
 from tests.e2e.daemon import Alertd, wait_for
 from tests.e2e.plugin import PLUGIN_RULES, install_notifier
-from tests.e2e.test_e2e_once import RULES, spend
-from tests.e2e.test_e2e_web import ask
+from tests.e2e.test_once import RULES, spend
+from tests.e2e.test_web import ask
 from tests.e2e.world import BillingWorld, Fault, Hook, serve, stop
 from tests.ports import free_port
 

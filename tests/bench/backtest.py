@@ -1,7 +1,7 @@
 """
 Measure a backtest of 50 rules over 31 days and 500 owners, a tenth of them billed by the day.
 
-Run by hand: `python tests/bench_backtest.py`. It measures processor time, which does not depend on other processes.
+Run by hand: `python -m tests.bench.backtest`. It measures processor time, which does not depend on other processes.
 """
 
 import sys

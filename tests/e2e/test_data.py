@@ -9,9 +9,9 @@ import pytest
 
 from tests.doubles import SlackDouble
 from tests.e2e.daemon import Alertd, wait_for
-from tests.e2e.test_e2e_delivery import ALL_RECEIVERS
-from tests.e2e.test_e2e_once import RULES, spend
-from tests.e2e.test_e2e_service import owners_told
+from tests.e2e.test_delivery import ALL_RECEIVERS
+from tests.e2e.test_once import RULES, spend
+from tests.e2e.test_service import owners_told
 from tests.e2e.world import BUSY, CATEGORIES, MONTHLY, BillingWorld, Fault, Hook, Row, monthly_bill, refusal
 from tests.mail_double import MailDouble
 

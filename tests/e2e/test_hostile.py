@@ -12,8 +12,8 @@ import pytest
 from tests.doubles import BOT_TOKEN, HOOK_PATH, SlackDouble
 from tests.doubles import Fault as SlackFault
 from tests.e2e.daemon import PATIENCE_S, Alertd, no_traceback, wait_for
-from tests.e2e.test_e2e_delivery import ALL_RECEIVERS
-from tests.e2e.test_e2e_once import RULES
+from tests.e2e.test_delivery import ALL_RECEIVERS
+from tests.e2e.test_once import RULES
 from tests.e2e.world import API_KEY, HTML, BillingWorld, Hook, Reply, Row, refusal
 from tests.mail_double import PASSWORD, USERNAME, MailDouble
 

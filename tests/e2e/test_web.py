@@ -9,7 +9,7 @@ from http.client import HTTPConnection
 import pytest
 
 from tests.e2e.daemon import Alertd, no_traceback, wait_for
-from tests.e2e.test_e2e_once import RULES, spend
+from tests.e2e.test_once import RULES, spend
 from tests.e2e.world import BillingWorld, Fault, Hook
 from tests.ports import free_port
 

@@ -1,5 +1,5 @@
 """
-How long the store takes for a month of 10,000 series an hour; run by hand: `python tests/bench_store.py`.
+How long the store takes for a month of 10,000 series an hour; run by hand: `python -m tests.bench.store`.
 
 Not collected: its figures depend on the machine.
 """

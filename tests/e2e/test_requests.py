@@ -10,8 +10,8 @@ import pytest
 
 from tests.doubles import SlackDouble
 from tests.e2e.daemon import Alertd, no_traceback, wait_for
-from tests.e2e.test_e2e_once import spend
-from tests.e2e.test_e2e_service import owners_told
+from tests.e2e.test_once import spend
+from tests.e2e.test_service import owners_told
 from tests.e2e.world import BillingWorld, Hook, Row
 
 RULES = """

@@ -1,7 +1,7 @@
 """
 How often `spike` raises a false alarm in synthetic worlds of 300 owners, and how long it takes to detect a leak.
 
-    python -m tests.bench_spike
+    python -m tests.bench.spike
 
 Owners' levels follow a power law. A third are API keys of people (office hours, weekends, 30 % of noise), a third are
 GPUs at a constant price that are on for hours or weeks, a third are batch jobs on some days. None of this is unusual,

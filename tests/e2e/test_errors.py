@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.daemon import Alertd, no_traceback
-from tests.e2e.test_e2e_once import RULES
+from tests.e2e.test_once import RULES
 from tests.e2e.world import BillingWorld, Hook
 from tests.examples import rest_slow
 

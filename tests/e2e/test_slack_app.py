@@ -11,7 +11,7 @@ import pytest
 
 from tests.doubles import BOT_TOKEN
 from tests.e2e.daemon import Alertd, LoopThread, no_traceback, wait_for
-from tests.e2e.test_e2e_once import spend
+from tests.e2e.test_once import spend
 from tests.e2e.world import BillingWorld
 from tests.socket_double import APP_TOKEN, SocketSlackDouble
 
