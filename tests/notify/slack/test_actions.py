@@ -12,7 +12,7 @@ from alertd.core.alerts.reason import NotifyReason
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request
 from alertd.core.messages.message import Message
-from alertd.notify.slack.actions import buttons, read_press, request_of
+from alertd.notify.slack.actions import NotOurs, buttons, read_press, request_of
 from alertd.notify.slack.app import SlackApp, SlackAppConfig
 from alertd.notify.slack.blocks import blocks
 from tests.block_kit import violations
@@ -66,6 +66,90 @@ def test_button_when_nothing_is_offered_then_none(reason: NotifyReason) -> None:
     """It is there where it can do something."""
     assert button(offering(None, reason=reason), "alertd_stop") == {}
     assert button(offering(None, reason=reason), "alertd_start") == {}
+
+
+WITH_BUTTONS = {
+    NotifyReason.FIRST,
+    NotifyReason.STORM,
+    NotifyReason.ESCALATED,
+    NotifyReason.CORRECTED,
+    NotifyReason.UPDATED,
+}
+
+
+@pytest.mark.parametrize("reason", NotifyReason)
+def test_buttons_when_a_message_is_of_each_kind_then_below_what_stays_up_to_date_alone(reason: NotifyReason) -> None:
+    """A reply stays as it was sent: its buttons would offer what was done long ago."""
+    rows = list(buttons(offering(STOP, reason=reason)))
+    shown = {element.get("action_id") for row in rows for element in row["elements"]}  # type: ignore[attr-defined]
+    if reason is NotifyReason.ACTION:
+        assert shown == {"alertd_start"}
+    else:
+        assert shown - {None} == ({"alertd_ack", "alertd_silence", "alertd_stop"} if reason in WITH_BUTTONS else set())
+
+
+KEEP = {
+    "1h": "Keep it 1 h more",
+    "24h": "Keep it 24 h more",
+    "month-end": "Keep it until the month ends",
+    "resolved": "Keep it until it stops",
+}
+SILENCE = {"1h": "1 h", "24h": "24 h", "month-end": "the month ends", "resolved": "the alert ends"}
+
+
+@pytest.mark.parametrize(("kind", "words"), [("running", KEEP), ("rolling_spend", SILENCE)])
+def test_menu_when_opened_then_each_choice_is_as_long_as_it_says(kind: str, words: dict[str, str]) -> None:
+    """Of what runs on purpose it says that it runs on; the choice is the same."""
+    facts = replace(alert_facts(), episode=3)
+    facts = replace(facts, labels=(*((k, v) for k, v in facts.labels if k != "type"), ("type", kind)))
+    options = button(firing_message(alerts=(facts,)), "alertd_silence")["options"]
+    assert [one["value"] for one in options] == [f"{length}|{facts.fingerprint}|3" for length in words]
+    for one, text in zip(options, words.values(), strict=True):
+        assert text in one["text"]["text"]
+
+
+ABOUT = "1c00c82c6fe2430d"
+
+
+@pytest.mark.parametrize(
+    ("action", "value", "is_ours"),
+    [
+        ("alertd_ack", f"{ABOUT}|3", True),
+        ("alertd_ack", ABOUT, False),
+        ("alertd_ack", f"{ABOUT}|", False),
+        ("alertd_ack", "", False),
+        ("alertd_silence", f"1h|{ABOUT}|3", True),
+        ("alertd_silence", f"1h|{ABOUT}", False),
+        ("alertd_stop", f"stop|{ABOUT}|3", True),
+        ("alertd_stop", f"stop|{ABOUT}", False),
+        ("alertd_start", f"stop|{ABOUT}|x", False),
+        ("alertd_unsilence", "3f9a1c02", True),
+        ("alertd_other", f"{ABOUT}|3", False),
+    ],
+)
+def test_press_when_its_button_does_not_name_the_episode_then_it_is_none_of_ours(
+    action: str, value: str, *, is_ours: bool
+) -> None:
+    """A button of yesterday's alert must not act on today's."""
+    payload = {"user": USER, "channel": {"id": "C1"}, "actions": [{"action_id": action, "value": value}]}
+    if is_ours:
+        assert read_press(payload).value == value
+    else:
+        with pytest.raises(NotOurs):
+            read_press(payload)
+
+
+@pytest.mark.parametrize(
+    ("user", "name"),
+    [
+        ({"id": "U1", "username": "dana", "name": "dana.k"}, "dana"),
+        ({"id": "U1", "name": "dana.k"}, "dana.k"),
+        ({"id": "U1"}, "U1"),
+    ],
+)
+def test_press_when_read_then_names_whoever_pressed_as_well_as_slack_does(user: dict[str, str], name: str) -> None:
+    payload = {"user": user, "actions": [{"action_id": "alertd_ack", "value": f"{ABOUT}|3"}]}
+    assert read_press(payload).by == name
 
 
 def test_buttons_of_a_storm_then_are_about_its_worst_alone() -> None:

@@ -85,3 +85,15 @@ async def test_group_when_its_members_are_no_list_then_it_has_none() -> None:
     slack = Slack()
     slack.groups[GROUP] = {"U04DANA": True}
     assert await slack.refusal(DANA, GROUP) == NOT_AMONG
+
+
+async def test_group_when_its_time_is_over_and_it_cannot_be_read_then_what_was_known_counts_no_more() -> None:
+    """Whoever left it might press for as long as Slack does not answer; other groups count all the same."""
+    slack = Slack()
+    slack.groups[OTHER] = [KIM]
+    assert [await slack.refusal(user, GROUP, OTHER) for user in (DANA, KIM)] == ["", ""]
+    slack.now_s = KEPT_S
+    for fault in (TimeoutError(), refused("internal_error")):
+        slack.groups[GROUP] = fault
+        assert (await slack.refusal(DANA, GROUP, OTHER)).startswith(NOT_AMONG)
+        assert await slack.refusal(KIM, GROUP, OTHER) == ""

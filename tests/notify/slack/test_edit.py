@@ -132,3 +132,30 @@ def test_receivers_when_asked_what_they_can_then_say_so() -> None:
         (False, "email"),
         (False, ""),
     ]
+
+
+@pytest.mark.parametrize("has_listener", [True, False])
+async def test_message_when_sent_and_edited_then_has_buttons_only_where_somebody_listens(
+    slack: SlackDouble, *, has_listener: bool
+) -> None:
+    """A button that nothing answers would only confuse; one that an edit takes away is missed."""
+    listener = {"slack_app_token": "xapp-1"} if has_listener else {}
+    settings = {"slack_bot_token": BOT_TOKEN, "slack_base_url": slack.base_url, **listener}
+    notifier = SlackNotifier(
+        "finops", SlackConfig.model_validate({"channel": "#finops"}), FakeContext(settings=settings)
+    )
+    outcome = await notifier.send(envelope(recipient="#finops"))
+    assert isinstance(outcome, Delivered)
+    for _ in range(2):
+        assert ("alertd_ack" in str(slack.shown()[0]["blocks"])) is has_listener
+        assert await notifier.edit(correcting(outcome.ref)) == outcome
+
+
+async def test_lookup_when_something_was_sent_before_then_goes_to_the_channel_it_went_to(slack: SlackDouble) -> None:
+    """A channel may be renamed meanwhile, and a list of thousands is slow."""
+    notifier = bot(slack)
+    outcome = await notifier.send(envelope(recipient="#finops", key="c" * 32))
+    slack.channels["C0000FINOPS"].name = "money"
+    found = await notifier.find("c" * 32, recipient="#finops", since=envelope().message.created_at)
+    assert found == outcome
+    assert "conversations.list" not in [method for method, _ in slack.calls]
