@@ -86,6 +86,24 @@ def test_round_when_it_fails_then_the_log_says_so_once_and_again_when_it_works()
     assert run_jumping(main()) == ["mirroring failed", "mirroring recovered"]
 
 
+def test_round_when_the_store_cannot_be_read_then_said_and_the_others_are_notified() -> None:
+    """It is no fault of the lane, and tried again in the next round."""
+
+    async def main() -> list[str]:
+        outbox = MemoryOutbox()
+        mirror = MirrorNotifier(outbox)
+        delivery = worker(outbox, {"am": mirror})
+        mirroring = Mirroring(delivery=delivery, notified=Facts(b=(FACTS,)), now=wall_clock)
+        with structlog.testing.capture_logs() as lines:
+            for _ in range(2):
+                await mirroring.mirror()
+                await run_for(delivery, 1)
+        assert mirror.notified == [("b", 1), ("b", 1)]
+        return [str(line["event"]) for line in lines]
+
+    assert run_jumping(main()) == ["alerts to mirror not read"] * 2
+
+
 @pytest.mark.parametrize("fault", ["raises", "hangs"])
 def test_round_when_a_notifier_misbehaves_then_the_others_are_notified(fault: str) -> None:
     """One plugin's fault, or one recipient that cannot be read, is its own."""
