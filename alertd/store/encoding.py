@@ -29,11 +29,6 @@ def from_micros(micros: int) -> datetime:
     return read(lambda: EPOCH + micros * _MICROSECOND, where=f"an instant of {micros} microseconds")
 
 
-def to_micros_or_none(at: datetime | None) -> int | None:
-    """Like `to_micros`, and None for None."""
-    return None if at is None else to_micros(at)
-
-
 def from_micros_or_none(micros: int | None) -> datetime | None:
     """Like `from_micros`, and None for None."""
     return None if micros is None else from_micros(micros)
