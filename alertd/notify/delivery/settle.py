@@ -70,7 +70,9 @@ def settle(
             return Settled(entry=replace(entry, state=EntryState.DELIVERED, ref=ref, finished_at=now, error=""))
         case NotSent(reason, retry_after):
             due = next_attempt(entry.attempts, now, retry_after=retry_after, jitter=jitter)
-            return _again(entry, EntryState.PENDING, due, reason, now)
+            # An earlier attempt may have arrived, whatever became of this one: it is looked for before the next.
+            state = EntryState.UNKNOWN if can_look_up and entry.unknowns else EntryState.PENDING
+            return _again(entry, state, due, reason, now)
         case Unknown(reason):
             return _unknown(entry, reason, now=now, can_look_up=can_look_up, deadline=deadline)
         case ConfigurationRefused(reason):

@@ -144,6 +144,16 @@ def test_lookup_when_asked_then_adopted_or_sent_again(
         assert after.not_before - NOW == wait
 
 
+def test_lost_answer_when_the_receiver_cannot_be_reached_for_long_then_looked_for_before_the_next_attempt() -> None:
+    """It was sent blindly as soon as the receiver was back, and came twice."""
+    lost = sending(unknowns=1, started_at=NOW - 7 * HOUR)
+    unreachable = settle_lookup(replace(lost, state=UNKNOWN), CannotLook("down"), now=NOW, jitter=0.5).entry
+    assert unreachable.state is PENDING
+    waiting = judge(claim(unreachable, NOW), NotSent("down"), looks=True).entry
+    assert (waiting.state, waiting.unknowns) == (UNKNOWN, 1)
+    assert settle_lookup(waiting, Delivered("C1/2"), now=NOW, jitter=0.5).entry.state is DELIVERED
+
+
 def test_lookup_when_never_found_for_72_hours_then_gives_up_and_reports() -> None:
     """A server that fails each attempt in the middle must not be tried for ever: every entry ends."""
     before = sending(state=UNKNOWN, unknowns=1, **OLD)
