@@ -182,7 +182,9 @@ class Notified:
     def _is_due(self, receiver: str, fingerprint: str, now_s: float) -> bool:
         """Return whether a change of an alert must have arrived: not where its three copies may all have been lost."""
         since_s = self._since.get(fingerprint, ("", now_s))[1]
-        is_lost = self.network.may_have_lost(receiver, self._not_before.get(fingerprint, since_s), since_s)
+        # What had to wait is lost where the trouble that follows loses what it is sent.
+        waited_s = min(now_s, self.network.waits_until_s(receiver, since_s))
+        is_lost = self.network.may_have_lost(receiver, self._not_before.get(fingerprint, since_s), waited_s)
         return now_s - since_s > NOTIFIED_WITHIN_S and not is_lost
 
     def _was_frozen(self, at: Moment) -> bool:

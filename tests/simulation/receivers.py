@@ -140,6 +140,14 @@ class Network(httpx.AsyncBaseTransport):
         mine = (t for t in self._troubles if t.receiver == receiver and t.kind in LOSING)
         return any(t.at_s - SETTLED_AFTER_S <= to_s and t.until_s + SETTLED_AFTER_S >= from_s for t in mine)
 
+    def waits_until_s(self, receiver: str, since_s: float) -> float:
+        """Return until when something may wait for a receiver whose troubles follow each other from an instant on."""
+        end_s = since_s
+        for trouble in sorted((t for t in self._troubles if t.receiver == receiver), key=lambda trouble: trouble.at_s):
+            if trouble.at_s <= end_s + SETTLED_AFTER_S and trouble.until_s > since_s - SETTLED_AFTER_S:
+                end_s = max(end_s, trouble.until_s)
+        return end_s
+
     def refuse(self, receiver: str, key: str, fingerprints: frozenset[str]) -> None:
         """Note that something was refused for good."""
         self.refused.setdefault((receiver, key), (self.world.now_s, fingerprints))
