@@ -165,6 +165,7 @@ class Oracle:
             open_ones = self._seen.keys() | self._inboxes.known_firing()
             self._excuses.update(dict.fromkeys(open_ones, now_s))
             self._inboxes.fallen.update(dict.fromkeys(open_ones, now_s))
+        self._excuses.update((who, end_s) for who, end_s in self._silenced.items() if end_s <= now_s)
         for text in self._inboxes.read(self._network, self._excuses, cuts, is_clock_sure=is_clock_sure):
             self._violate(now_s, "messages", text)
         self._check_deeds(now_s)

@@ -42,7 +42,8 @@ class Notified:
     _since: dict[str, tuple[object, float]] = field(default_factory=dict)
     _not_before: dict[str, float] = field(default_factory=dict)
     """The last cycle that was seen before each became so: it may have become so at any cycle after that."""
-    _noted_s: float = 0.0
+    _noted: list[float] = field(default_factory=list)
+    """Each cycle that was seen."""
     _shown: dict[str, tuple[object, float]] = field(default_factory=dict)
     _severity: dict[str, int] = field(default_factory=dict)
     _acknowledged: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -69,11 +70,11 @@ class Notified:
             if self._severity[fingerprint] < was:
                 fallen.append(fingerprint)
             if self._since.get(fingerprint, ("", 0.0))[0] != state:
-                self._not_before[fingerprint] = self._noted_s
+                self._not_before[fingerprint] = self._noted[-1] if self._noted else 0.0
             for kept, now in ((self._since, state), (self._shown, shown)):
                 if kept.get(fingerprint, ("", 0.0))[0] != now:
                     kept[fingerprint] = (now, done_s)
-        self._noted_s = done_s
+        self._noted.append(done_s)
         return fallen
 
     def check(self, seen: Mapping[str, Seen], inboxes: Inboxes, withheld: Collection[str], at: Moment) -> Iterator[str]:
@@ -103,7 +104,7 @@ class Notified:
             for (who, fingerprint), known in inboxes.known.items():
                 is_open = fingerprint in seen and seen[fingerprint].state == "firing"
                 is_ended = who == receiver and known.status == "firing" and not is_open
-                if is_ended and self._is_due(receiver, fingerprint, at.now_s):
+                if is_ended and self._is_due(receiver, fingerprint, at.now_s, told_s=known.at_s):
                     yield f"{receiver} does not know that {fingerprint} ended"
 
     def shown_since_s(self, fingerprint: str, now_s: float) -> float:
@@ -179,13 +180,21 @@ class Notified:
             if at.now_s - refused_s > NOTIFIED_WITHIN_S and fingerprints and not is_heard:
                 yield f"{receiver} refused {key[:12]} for good, and the fallback has not heard of it"
 
-    def _is_due(self, receiver: str, fingerprint: str, now_s: float) -> bool:
-        """Return whether a change of an alert must have arrived: not where its three copies may all have been lost."""
+    def _is_due(self, receiver: str, fingerprint: str, now_s: float, *, told_s: float = 0.0) -> bool:
+        """
+        Return whether a change of an alert must have arrived: not where its three copies may all have been lost.
+
+        Args:
+            told_s: When the receiver heard that it fires, where it is to hear that it ended.
+        """
         since_s = self._since.get(fingerprint, ("", now_s))[1]
+        from_s = self._not_before.get(fingerprint, since_s)
+        if told_s > since_s:
+            # It began and ended between two cycles that were seen.
+            from_s, since_s = told_s, next((at_s for at_s in self._noted if at_s >= told_s), now_s)
         # What had to wait is lost where the trouble that follows loses what it is sent.
         waited_s = min(now_s, self.network.waits_until_s(receiver, since_s))
-        is_lost = self.network.may_have_lost(receiver, self._not_before.get(fingerprint, since_s), waited_s)
-        return now_s - since_s > NOTIFIED_WITHIN_S and not is_lost
+        return now_s - since_s > NOTIFIED_WITHIN_S and not self.network.may_have_lost(receiver, from_s, waited_s)
 
     def _was_frozen(self, at: Moment) -> bool:
         return any(begin <= at.now_s and end >= at.now_s - SETTLED_AFTER_S for begin, end in at.frozen)
