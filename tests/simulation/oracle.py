@@ -24,7 +24,7 @@ from tests.simulation.oracle_slack import check_first_messages
 from tests.simulation.oracle_spend import check_spend
 from tests.simulation.oracle_values import check_values
 from tests.simulation.other_rules import STALE
-from tests.simulation.plan import HOUR_S, POLL_S, ApiTrouble, Changed, Freeze, Late, Wall
+from tests.simulation.plan import HARMLESS, HOUR_S, POLL_S, ApiTrouble, Changed, Freeze, Late, Wall
 from tests.simulation.receivers import Network
 from tests.simulation.rules import PAID, RulesFile
 from tests.simulation.violation import Violation
@@ -34,8 +34,6 @@ EDIT_SETTLED_S = 2 * 1800 + 300
 CLOCK_TRUSTED_S = 50 * 60
 UNSURE_S = 300
 MOST_SHOWN = 20
-HARMLESS = frozenset({"comment", "broken", "quiet hours off", "quiet hours longer"})
-"""Edits after which everything is judged as before."""
 Groups = dict[tuple[str, str | None], Group]
 
 

@@ -253,6 +253,8 @@ Event = Run | Late | Changed | ApiTrouble | ReceiverTrouble | Kill | Wall | Free
 
 
 EDITS = ("comment", "raise a threshold", "lower a threshold", "broken", "remove a rule", "as at first")
+HARMLESS = frozenset({"comment", "broken", "quiet hours off", "quiet hours longer"})
+"""Edits after which everything is judged as before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
