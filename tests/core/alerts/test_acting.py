@@ -164,6 +164,54 @@ def test_latest_when_an_alert_came_again_then_of_its_present_life() -> None:
     assert latest_of(replace(ALERT, started_at=NOW + HOUR), known) == found
 
 
+def test_undo_when_it_was_stopped_twice_then_the_last_stop_is_undone_by_whoever_made_it() -> None:
+    """The first one was undone long ago, by somebody else."""
+    started = {"verb": Verb.START, "state": ActionState.DONE, "finished_at": NOW + 12 * MINUTE}
+    first = made(id="1", state=ActionState.DONE, finished_at=NOW + MINUTE)
+    back = made(id="2", requested_at=NOW + 10 * MINUTE, **started)
+    second = made(
+        id="3",
+        requested_at=NOW + 2 * HOUR,
+        by="kim",
+        person="cli:kim",
+        state=ActionState.DONE,
+        finished_at=NOW + 2 * HOUR,
+    )
+    known = acting(first, back, second)
+    undo = asked(id="4", undo=True)
+    assert "was stopped by kim" in refused(undo, known, at=2 * HOUR + MINUTE)
+    row, is_new = act(replace(undo, by="kim", person="cli:kim"), ALERT, RULE, known, NOW + 2 * HOUR + MINUTE)
+    assert (is_new, row.verb, row.by, row.requested_at) == (True, Verb.START, "kim", NOW + 2 * HOUR + MINUTE)
+    assert (row.state, row.called_at, row.finished_at, row.detail, row.cost) == (
+        ActionState.REQUESTED,
+        None,
+        None,
+        "",
+        "",
+    )
+
+
+@pytest.mark.parametrize(("state", "may_again"), [(ActionState.FAILED, True), (ActionState.DONE, False)])
+def test_undo_when_it_was_tried_before_then_again_only_where_it_failed(state: ActionState, *, may_again: bool) -> None:
+    """An API that refused once may take it the second time."""
+    started = made(
+        id="2", verb=Verb.START, requested_at=NOW + 2 * MINUTE, state=state, finished_at=NOW + 3 * MINUTE, detail="busy"
+    )
+    known, undo = acting(done(), started), asked(id="4", undo=True)
+    if may_again:
+        assert act(undo, ALERT, RULE, known, NOW + 5 * MINUTE)[1]
+    else:
+        assert "already been started again" in refused(undo, known, at=5 * MINUTE)
+
+
+@pytest.mark.parametrize("rate", ["0", "-3"])
+def test_offer_when_nothing_is_spent_at_the_moment_then_names_no_cost(rate: str) -> None:
+    """A credit of the last hours is no price, and nothing billed is not nothing to pay."""
+    offer = offer_of(replace(ALERT, rate=Rate(per_hour=usd(rate), through=NOW, is_billed=True)), RULE, acting())
+    assert offer is not None
+    assert "what it costs an hour is not known" in " ".join(offer.consequences)
+
+
 @pytest.mark.parametrize(
     ("verb", "state", "text"),
     [

@@ -1,7 +1,7 @@
 """What people ask for: acknowledgements and silences, what they change, and what cannot be done."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -10,7 +10,17 @@ from alertd.core.alert_event import Acknowledged, SilenceEnded, Suppressed, Unac
 from alertd.core.alerts.inhibition import Inhibition
 from alertd.core.alerts.mutes import NO_RECEIVER, silenced
 from alertd.core.alerts.request_outcome import RequestOutcome, find_alert
-from alertd.core.alerts.requests import Acknowledge, AddSilence, ExpireSilence, Request, RequestError
+from alertd.core.alerts.requests import (
+    LONGEST_SILENCE,
+    Acknowledge,
+    AddSilence,
+    ExpireSilence,
+    Request,
+    RequestError,
+    RequestTextError,
+    SilenceText,
+    parse_silence,
+)
 from alertd.core.alerts.silence import Silence
 from alertd.core.rules.own.broken_rules import RulesBroken
 from tests.core.builders import HOUR, NOW, firing, rolling, silenced_by, usd, withheld
@@ -287,3 +297,23 @@ def test_requests_when_the_alert_has_ended_then_silences_do_not_touch_it() -> No
     made.cycle({"gpu-1": "44"})
     assert made.silence(ends_at=ENDS).alerts == ()
     assert (made.of().state, withheld(made.of())) == (AlertState.RESOLVED, "")
+
+
+def test_silence_when_it_has_several_ends_then_the_first_of_them_counts_to_the_second() -> None:
+    """Whoever gives a duration and a day means both; what is written in lines is one line in histories."""
+
+    def written(**parts: str) -> AddSilence:
+        plain = SilenceText(matchers=("owner=gpu-1",), by="dana\n", comment="run\n 12", **parts)
+        return parse_silence(plain, id="3f9a1c02", now=NOW)
+
+    for lasting, until, ends in (
+        ("1h", "2026-01-11T00:00Z", NOW + HOUR),
+        ("90d", "2026-01-11T00:00Z", datetime(2026, 1, 11, tzinfo=UTC)),
+        ("", "month-end", datetime(2026, 2, 1, tzinfo=UTC)),
+    ):
+        found = written(lasting=lasting, until=until)
+        assert (found.ends_at, found.by, found.comment) == (ends, "dana", "run 12")
+    last = NOW + LONGEST_SILENCE
+    assert written(until=f"{last:%Y-%m-%dT%H:%MZ}").ends_at == last
+    with pytest.raises(RequestTextError, match="the longest is"):
+        written(until=f"{last + timedelta(minutes=1):%Y-%m-%dT%H:%MZ}")

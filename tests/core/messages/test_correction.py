@@ -117,6 +117,7 @@ def test_correction_when_nobody_can_edit_then_what_was_notified_stays_notified()
     stage.cycle({"gpu-1": "60"})
     assert stage.cycle({"gpu-1": "67"}, restated="67") == []
     assert stage.of().notified_value == Decimal(60)
+    assert stage.of().muted is None, "whoever was notified is notified on; only nobody can change what was sent"
     assert stage.cycle({"gpu-1": "70"}, restated="67") == ["still firing warning"] * 3
 
 

@@ -202,3 +202,24 @@ def test_overdue_when_quiet_hours_hold_something_then_only_what_could_have_arriv
 ) -> None:
     """Metrics, health and exit codes go by it: a night of quiet hours is no failure."""
     assert [one.id for one in overdue(entries, NOW)] == late
+
+
+@pytest.mark.parametrize(
+    ("behind", "is_late"),
+    [
+        pytest.param({}, False, id="it waits with what is held"),
+        pytest.param(
+            {"attempts": 1, "first_attempt_at": NOW - HOUR}, True, id="it was tried: it does not wait for that"
+        ),
+        pytest.param({"fingerprints": ("f" * 16,)}, True, id="about another alert"),
+        pytest.param({"receiver": "mail"}, True, id="to another receiver"),
+    ],
+)
+def test_entry_when_it_is_due_behind_what_is_held_then_late_unless_it_waits_for_that(
+    behind: dict[str, object], *, is_late: bool
+) -> None:
+    """What waits for the morning is no fault of a receiver; what fails is."""
+    fingerprint = "a" * 16
+    waiting = entry(1, fingerprints=(fingerprint,), not_before=NOW + HOUR)
+    later = entry(2, **{"fingerprints": (fingerprint,), "not_before": NOW - HOUR, **behind})
+    assert [one.id for one in overdue([waiting, later], NOW)] == ([2] if is_late else [])

@@ -122,3 +122,44 @@ def test_root_when_silenced_then_shows_by_whom_and_says_nothing_else() -> None:
     (root,) = entries
     assert root.message.reason is NotifyReason.UPDATED
     assert "Notifications suppressed: silenced by dana until the alert ends." in root.message.lines
+
+
+def test_root_when_the_alert_comes_again_then_that_of_its_earlier_life_is_left_as_it_ended() -> None:
+    """The next episode has a message of its own."""
+    over = end(TOLD, reason="", now=NOW)
+    again = replace(firing(), episode=2)
+    assert [entry.message.reason for entry in decided(move(over, again))] == [NotifyReason.FIRST] * 2
+
+
+def test_messages_when_composed_then_each_is_of_the_zone_of_the_rules() -> None:
+    """Alone, in a storm and in a change of either: receivers show its instants by it."""
+    berlin = dispatcher(replace(OFFICE, timezone="Europe/Berlin"), NOW + HOUR)
+    for count in (1, 6):
+        moves = [move(None, firing("60", owner=f"gpu-{number}")) for number in range(count)]
+        sent = berlin.decide(moves, alerts={}, silences=(), waiting=(), is_first_cycle=False).entries
+        assert {entry.message.timezone for entry in sent} == {"Europe/Berlin"}
+        assert len(sent) == 2
+    changed = berlin.entries_of_request([move(TOLD, replace(TOLD, acknowledged_by="dana"))])
+    assert {entry.message.timezone for entry in changed} == {"Europe/Berlin"}
+
+
+def test_beginning_when_a_storm_of_it_was_filed_since_then_is_not_taken_over_past_that() -> None:
+    """It would be sent after the storm that speaks of it."""
+    (single, _), (storm, _) = (
+        dispatcher(OFFICE).decide(moves, alerts={}, silences=(), waiting=(), is_first_cycle=False).entries
+        for moves in (
+            [move(None, firing())],
+            [move(None, firing("60", owner=f"gpu-{number}")) for number in range(1, 7)],
+        )
+    )
+    raised = move(TOLD, replace(TOLD, severity=CRITICAL))
+    for waiting, taken in (
+        ([replace(single, id=1)], [1]),
+        ([replace(single, id=1), replace(storm, id=2)], []),
+        ([replace(storm, id=1), replace(single, id=2)], [2]),
+    ):
+        later = dispatcher(OFFICE, NOW + HOUR)
+        found = later.decide(
+            [raised], alerts={TOLD.fingerprint: TOLD}, silences=(), waiting=waiting, is_first_cycle=False
+        )
+        assert [number for numbers in found.folded.values() for number in numbers] == taken

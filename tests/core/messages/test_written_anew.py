@@ -1,6 +1,7 @@
 """A message that was held says how things stand when it is sent; nothing is lost by that, and nothing said twice."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -13,7 +14,9 @@ from alertd.core.alerts.reason import NotifyReason
 from alertd.core.messages.compose import fold
 from alertd.core.messages.holding import is_written_anew
 from alertd.core.messages.outbox import EntryState, OutboxEntry
+from alertd.core.messages.storm import FIRST_POLL
 from alertd.core.rules.rolling_spend import RollingSpend
+from tests.builders import rising_chart
 from tests.core.builders import HOUR, NOW, dispatcher, firing, move, rolling
 
 SLACK = Address("slack", "#finops")
@@ -87,6 +90,31 @@ def test_storm_when_it_was_held_then_counts_what_fires_by_now() -> None:
     assert any("gpu-0 spent $99.00" in line for line in sent.message.lines)
     assert sent.message.reason is NotifyReason.STORM
     assert {facts.fingerprint for facts in sent.message.alerts} == set(entry.fingerprints)
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_storm_of_the_first_poll_when_it_was_held_then_is_that_of_the_first_poll_still(*, is_first: bool) -> None:
+    """What was there before anybody watched is told so in the morning too, and nothing else is."""
+    alerts = [firing("60", owner=f"gpu-{number}") for number in range(6)]
+    moves = [move(None, each) for each in alerts]
+    decisions = dispatcher(OFFICE).decide(moves, alerts={}, silences=(), waiting=(), is_first_cycle=is_first)
+    (entry,) = decisions.entries
+    sent = at_last(entry, *alerts)
+    assert (FIRST_POLL in entry.message.title, FIRST_POLL in sent.message.title) == (is_first, is_first)
+
+
+def test_message_when_no_chart_can_be_drawn_now_then_keeps_the_one_it_had() -> None:
+    """Right after a start there is no data for another one."""
+    entry = decided(None, FIRED)
+    drawn = replace(entry, message=replace(entry.message, chart=rising_chart(title="of gpu-1")))
+    assert at_last(drawn, TOLD).message.chart == drawn.message.chart
+
+
+def test_entry_when_it_is_as_old_as_a_poll_then_written_anew_from_then_on() -> None:
+    """Retries within a poll are alike to the byte."""
+    entry = decided(None, FIRED)
+    assert not is_written_anew(entry, NOW + timedelta(minutes=5, seconds=-1))
+    assert is_written_anew(entry, NOW + timedelta(minutes=5))
 
 
 @pytest.mark.parametrize(
