@@ -101,6 +101,11 @@ class OutboxEntry:
         return self.state in {EntryState.PENDING, EntryState.BLOCKED} and not self.unknowns
 
     @property
+    def may_have_arrived(self) -> bool:
+        """Whether the answer to an attempt was lost, and nobody has looked since what became of it."""
+        return self.state is EntryState.UNKNOWN or (self.state is EntryState.BLOCKED and self.unknowns > 0)
+
+    @property
     def urgency(self) -> Urgency:
         """Its kind of news."""
         message = self.message

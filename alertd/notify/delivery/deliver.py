@@ -269,7 +269,7 @@ class Delivery:
     async def _attempt(self, notifier: Notifier, entry: OutboxEntry, failed: set[int] | None) -> bool:
         is_edit = entry.message.reason.is_edit
         # An edit may be repeated, so it is if its answer was lost.
-        if entry.state is EntryState.UNKNOWN and notifier.can_look_up and not is_edit:
+        if entry.may_have_arrived and notifier.can_look_up and not is_edit:
             found = await self._look_up(notifier, entry)
             settled = settle_lookup(entry, found, now=self._now(), jitter=self._jitter())
             await self._record(entry, settled, "looked up")

@@ -14,6 +14,7 @@ from alertd.core.severity import Severity
 from alertd.errors import StoreError
 from alertd.notify.base import (
     CannotLook,
+    ConfigurationRefused,
     ContentRefused,
     Delivered,
     Envelope,
@@ -442,6 +443,25 @@ def test_unknown_when_the_receiver_can_look_then_asked_after_the_deadline(
     slack = ScriptedNotifier(outbox, CUT, lookups=lookups)
     jumping(run_for(worker(outbox, {"slack": slack}), 2000))
     assert ([s for s, _ in slack.sent], [s for s, _ in slack.asked]) == (sends, asks)
+    assert outbox[1].state is DELIVERED
+
+
+@pytest.mark.parametrize(
+    ("last", "sends"),
+    [
+        pytest.param(Delivered("C1/1.2"), [0, 930], id="it had arrived"),
+        pytest.param(NotFound(), [0, 930, 4532], id="it had not"),
+    ],
+)
+def test_unknown_when_its_next_attempt_is_refused_for_the_configuration_then_looked_for_once_it_is_fixed(
+    last: Delivered | NotFound, sends: list[int], jumping: Run
+) -> None:
+    """What waits for a person had been sent once already, and its answer was lost."""
+    outbox = outbox_of(entry())
+    lookups = [*[CannotLook("invalid_auth")] * 16, last]
+    slack = ScriptedNotifier(outbox, CUT, ConfigurationRefused("invalid_auth"), lookups=lookups)
+    jumping(run_for(worker(outbox, {"slack": slack}), 8000))
+    assert ([s for s, _ in slack.sent], [s for s, _ in slack.asked][-2:]) == (sends, [930, 4530])
     assert outbox[1].state is DELIVERED
 
 
