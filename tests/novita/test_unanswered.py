@@ -1,5 +1,6 @@
 """An API that does not answer holds up a poll once, and is asked again as soon as anything was heard of it."""
 
+import asyncio
 import random
 
 import httpx
@@ -80,3 +81,34 @@ async def test_requests_when_not_answered_then_made_for_as_long_as_something_com
             await transport.read_whole(REQUEST, bytes)
     await transport.close()
     assert count == asked
+
+
+async def test_requests_when_answers_are_never_whole_then_not_asked_for_a_while_either() -> None:
+    """Each request is given up at the deadline of a whole answer, whatever the connection does meanwhile."""
+    count = 0
+
+    async def answer(_: httpx.Request) -> httpx.Response:
+        nonlocal count
+        count += 1
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def at_once(_: float) -> None:
+        return
+
+    transport = Transport(
+        account="prod",
+        api_key="canary-key",
+        base_url="https://api.example.com",
+        transport=httpx.MockTransport(answer),
+        sleep=at_once,
+        rng=random.Random(1),
+        now=utc_now,
+        elapsed=lambda: 0.0,
+        bounds=Bounds(answer_s=0.001),
+    )
+    for _ in range(4):
+        with pytest.raises(ApiError):
+            await transport.read_whole(REQUEST, bytes)
+    await transport.close()
+    assert count == MISSED
