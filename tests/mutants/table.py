@@ -1,5 +1,6 @@
 """The bugs that are planted by name: each breaks a sentence that alertd promises."""
 
+from tests.mutants.again import AGAIN
 from tests.mutants.limits import LIMITS
 from tests.mutants.money import MONEY
 from tests.mutants.mutant import Mutant, planted_bug
@@ -373,5 +374,5 @@ _ACTIONS = (
     ),
 )
 
-_ALL = (*_LIFE, *_DECISIONS, *_INTAKE, *_DELIVERY, *_ACTIONS, *MONEY, *WIRING, *SHOWN, *LIMITS)
+_ALL = (*_LIFE, *_DECISIONS, *_INTAKE, *_DELIVERY, *_ACTIONS, *MONEY, *WIRING, *SHOWN, *LIMITS, *AGAIN)
 TABLE: dict[str, Mutant] = {mutant.name: mutant for mutant in _ALL}
