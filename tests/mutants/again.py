@@ -52,7 +52,8 @@ AGAIN = (
     planted_bug(
         "let a group in that cannot be read any more",
         "notify.slack.approvers",
-        "        except (aiohttp.ClientError, OSError, TimeoutError) as error:\n            return type(error).__name__\n",
+        "        except (aiohttp.ClientError, OSError, TimeoutError) as error:\n"
+        "            return type(error).__name__\n",
         "        except (aiohttp.ClientError, OSError, TimeoutError) as error:\n"
         "            return known[1] if known else type(error).__name__\n",
         "a group that cannot be read admits nobody",
