@@ -87,6 +87,7 @@ class Oracle:
 
     def note_start(self, at_s: float) -> None:
         self._up_since_s = at_s
+        self._network.down += [(died_s, at_s) for died_s in self._deaths[-1:]]
         self._inboxes.starts.append(at_s)
 
     def note_end(self, at_s: float, *, is_killed: bool, error: BaseException | None) -> None:

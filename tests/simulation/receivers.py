@@ -105,6 +105,8 @@ class Network(httpx.AsyncBaseTransport):
         self.cut: Cut | None = None
         self.slack = Slack(self)
         self._troubles = [event for event in world.plan.events if isinstance(event, ReceiverTrouble)]
+        self.down: list[tuple[float, float]] = []
+        """From and until when there was no process, which sends nothing."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer as whoever is asked."""
@@ -141,11 +143,16 @@ class Network(httpx.AsyncBaseTransport):
         return any(t.at_s - SETTLED_AFTER_S <= to_s and t.until_s + SETTLED_AFTER_S >= from_s for t in mine)
 
     def waits_until_s(self, receiver: str, since_s: float) -> float:
-        """Return until when something may wait for a receiver whose troubles follow each other from an instant on."""
+        """
+        Return until when something may wait for a receiver from an instant on.
+
+        Its troubles may follow each other, or be apart by a time in which there was no process.
+        """
         end_s = since_s
-        for trouble in sorted((t for t in self._troubles if t.receiver == receiver), key=lambda trouble: trouble.at_s):
-            if trouble.at_s <= end_s + SETTLED_AFTER_S and trouble.until_s > since_s - SETTLED_AFTER_S:
-                end_s = max(end_s, trouble.until_s)
+        waits = [(t.at_s, t.until_s) for t in self._troubles if t.receiver == receiver]
+        for at_s, until_s in sorted([*waits, *self.down]):
+            if at_s <= end_s + SETTLED_AFTER_S and until_s > since_s - SETTLED_AFTER_S:
+                end_s = max(end_s, until_s)
         return end_s
 
     def refuse(self, receiver: str, key: str, fingerprints: frozenset[str]) -> None:
