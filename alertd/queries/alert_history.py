@@ -144,9 +144,15 @@ def _now(history: AlertHistory, rule: Rule | None) -> list[tuple[str, str]]:
     return found
 
 
+def _is_read(rule: SpendRule, facts: Facts) -> bool:
+    """Return whether any category that the rule selects was read: then no spend is $0.00."""
+    data = facts.of(rule.view).data
+    return bool(rule.categories(data)) and rule.edge(data) is not None
+
+
 def judgement(rule: Rule, facts: Facts) -> Iterator[str]:
     """Yield what a rule says of the groups that reach a severity, or come nearest to one."""
-    if isinstance(rule, SpendRule) and not facts.of(rule.view).spend.series:
+    if isinstance(rule, SpendRule) and not _is_read(rule, facts):
         # To say so takes no numpy.
         yield _NOTHING
         return

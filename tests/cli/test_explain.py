@@ -1,6 +1,7 @@
 """`alertd explain RULE`, now and in the past, and printed reports: a real store, rules in a file, a fixed time."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -56,6 +57,25 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     stop_clock(monkeypatch, NOW)
     yield text
     opened.close()
+
+
+def test_explain_when_bills_were_read_and_nothing_was_billed_then_it_is_zero(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That nothing was spent is known; where nothing was read, it is not."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ALERTD_DATABASE_URL", "sqlite:///./alertd.db")
+    stop_clock(monkeypatch, NOW)
+    Path("rules.yaml").write_text(HEAD + DAY, encoding="utf-8")
+    table = SeriesTable()
+    book = CategoryBook(account="default", category="gpu")
+    filing = file_rows(book, table, bill_rows([]), HourRange(HOUR - 1500, HOUR + 1), read_at=NOW)
+    with closing(Store.open("sqlite:///./alertd.db", now=NOW)) as opened:
+        assert run(["explain", "day"]) == 0
+        assert "nothing to judge" in capsys.readouterr().out
+        opened.save_facts(table, books=[BookChange(book=filing.book, blocks=filing.blocks)])
+        assert run(["explain", "day"]) == 0
+    assert "    $0.00; warning from $50.00; billed through 2026-01-10 12:00 UTC, complete\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -424,8 +424,7 @@ def test_explain_when_a_rule_has_had_no_alert_then_says_how_it_judges(full: Desk
     assert (code, out.splitlines()[1:]) == (
         0,
         [
-            "  Spend in 24h is $0.00: reaches no threshold",
-            "    $0.00; warning from $5,000.00; billed through 2026-01-10 14:00 UTC, complete",
+            "  nothing to judge: no spend fits it, or nothing was read yet",
             "  No alert of it is known.",
         ],
     )

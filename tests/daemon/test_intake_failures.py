@@ -209,7 +209,6 @@ async def test_rule_when_it_fails_while_bills_are_awaited_and_after_them_then_is
         raise ValueError("a plugin's mistake")
 
     monkeypatch.setattr(RollingSpend, "evaluate", fail)
-    monkeypatch.setattr(RollingSpend, "unmoved", lambda *_given: None)
     world.step += 1
     report = await made.app.cycle.run(world.now)
     assert judged == {"gpu": 2, "key": 2}
