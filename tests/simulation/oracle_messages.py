@@ -190,9 +190,9 @@ class Inboxes:
             is_soon = one.at_s - before.at_s < after_s
             if now.severity == before.severity:
                 now.repeats = before.repeats + 1 if before.repeats is not None and not is_excused else None
-            is_excused |= before.is_late or network.had_trouble(before.at_s - LATE_S, one.at_s)
-            is_late = network.had_trouble(before.at_s - LATE_S, one.at_s) or is_folded
-            is_late |= self.fallen.get(alert["fingerprint"], -1e9) > before.at_s - 5 * HOUR_S
+            may_be_rise = self.fallen.get(alert["fingerprint"], -1e9) > before.at_s - 5 * HOUR_S
+            is_excused |= may_be_rise or before.is_late or network.had_trouble(before.at_s - LATE_S, one.at_s)
+            is_late = may_be_rise or network.had_trouble(before.at_s - LATE_S, one.at_s) or is_folded
             if alert["fingerprint"] in self.acknowledged and now.severity == before.severity and not is_late:
                 yield f"{who} was acknowledged, and is repeated ({summary})"
             if is_soon and now.severity == before.severity and not is_excused and not is_folded:
