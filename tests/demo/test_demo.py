@@ -19,7 +19,7 @@ async def test_demo_when_run_then_counts_exactly_and_shows_and_costs_what_the_pa
 
     Whoever changes how often or how alertd notifies sees it here: the count, and the message in the README.
     """
-    (stated,) = re.findall(r"costs its channel (\d+) messages", text_of(ROOT / "alertd" / "help" / "slack.md"))
+    (stated,) = re.findall(r"puts (\d+) messages into its channel", text_of(ROOT / "alertd" / "help" / "slack.md"))
     said: list[str] = []
 
     is_equal = await demo.run_demo(said.append, seed=7)

@@ -37,7 +37,7 @@ MONEY = (
     ),
     planted_bug(
         "fold a fresh alert away",
-        "core.messages.dispatch",
+        "core.messages.ahead",
         "        if old.fingerprints == entry.fingerprints:\n            if _may_join",
         "        if True:\n            if _may_join",
         "an entry takes over only what speaks of its own alerts",

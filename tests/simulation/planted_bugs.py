@@ -68,7 +68,7 @@ OWN = (
     ),
     planted_bug(
         "fold a fresh alert away",
-        "core.messages.dispatch",
+        "core.messages.ahead",
         "        if old.fingerprints == entry.fingerprints:\n",
         "        if True:\n",
         "what is folded is in the message that takes it over",

@@ -5,7 +5,7 @@ storm, and what is folded together.
 It builds outbox entries, without sending or storing.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
@@ -22,6 +22,7 @@ from alertd.core.alerts.reason import NotifyReason
 from alertd.core.alerts.silence import Silence
 from alertd.core.chart import Chart
 from alertd.core.dataclass import dataclass, replace
+from alertd.core.messages.ahead import by_place, foldable, has_news
 from alertd.core.messages.compose import compose_action, compose_alert, fold, late_history
 from alertd.core.messages.holding import held
 from alertd.core.messages.message import Message
@@ -235,7 +236,8 @@ class Dispatcher:
         folded: dict[str, tuple[int, ...]] = {}
         waiting_for = by_place(waiting) if dues else {}
         for address, of_address in dues.items():
-            for bundle in _bundles(of_address, is_first_cycle=is_first_cycle):
+            held_up = {one for one in map(_fingerprint, of_address) if has_news(waiting_for.get((*address, one), ()))}
+            for bundle in _bundles(of_address, held_up, is_first_cycle=is_first_cycle):
                 entry = self._entry(bundle, self._message(bundle, is_first_cycle=is_first_cycle), address)
                 taken = foldable(entry, waiting_for)
                 if taken:
@@ -272,7 +274,7 @@ class Dispatcher:
 
     def _entry(self, bundle: list[_Due], message: Message, address: Address) -> OutboxEntry:
         first = bundle[0].move.after
-        group = first.fingerprint if len(bundle) == 1 else f"storm {first.rule}"
+        group = first.fingerprint if len(bundle) == 1 else f"storm {first.rule} {first.fingerprint}"
         kind = f"{message.reason.value} {self.now.isoformat()}"
         return OutboxEntry(
             key=delivery_key(self.install_id, first.rule, group, str(first.episode), kind, *address),
@@ -331,8 +333,18 @@ def _ends_by_itself(move: Move, message: Message) -> bool:
     return is_over and (move.rule is None or move.rule.send_resolved)
 
 
-def _bundles(dues: list[_Due], *, is_first_cycle: bool) -> list[list[_Due]]:
-    """Split a receiver's due notifications into messages: single alerts and storms."""
+def _fingerprint(due: _Due) -> str:
+    return due.move.after.fingerprint
+
+
+def _bundles(dues: list[_Due], held_up: Collection[str], *, is_first_cycle: bool) -> list[list[_Due]]:
+    """
+    Split a receiver's due notifications into messages: single alerts and storms.
+
+    Args:
+        held_up: Fingerprints of alerts of which something else must reach the receiver first. A storm would wait for it
+            too, for an hour where an answer was lost twice: so these alerts are kept apart from the others.
+    """
     if is_first_cycle and len(dues) > STORM_AT_FIRST:
         return [dues]
     # An edit changes one message in place, after new messages, and is not part of a storm.
@@ -342,56 +354,9 @@ def _bundles(dues: list[_Due], *, is_first_cycle: bool) -> list[list[_Due]]:
     for due in (due for due in dues if not due.reason.is_edit):
         by_rule.setdefault(due.move.after.rule, []).append(due)
     for of_rule in by_rule.values():
-        bundles += [of_rule] if len(of_rule) > STORM_OF_RULE else [[due] for due in of_rule]
-    return bundles + edits
-
-
-Place = tuple[str, str, str]
-"""Receiver, recipient and an alert's fingerprint."""
-
-
-def by_place(waiting: Iterable[OutboxEntry]) -> dict[Place, list[OutboxEntry]]:
-    """Return the waiting entries by alert and recipient, oldest first, for lookups by new entries."""
-    found: dict[Place, list[OutboxEntry]] = {}
-    for old in waiting:
-        for fingerprint in old.fingerprints:
-            found.setdefault((old.receiver, old.recipient, fingerprint), []).append(old)
-    return found
-
-
-def foldable(entry: OutboxEntry, waiting: Mapping[Place, Sequence[OutboxEntry]]) -> list[OutboxEntry]:
-    """
-    Return the waiting entries that a new one may include: of the same alert, and certainly unsent.
-
-    An entry with an unknown outcome is not touched: the new one waits for it.
-    """
-    if len(entry.fingerprints) != 1:
-        return []
-    of_alert: list[OutboxEntry] = []
-    for old in waiting.get((entry.receiver, entry.recipient, entry.fingerprints[0]), ()):
-        if old.fingerprints == entry.fingerprints:
-            if _may_join(old.message, entry.message):
-                of_alert.append(old)
+        if len(of_rule) > STORM_OF_RULE:
+            parts = ([due for due in of_rule if (_fingerprint(due) in held_up) is is_held] for is_held in (False, True))
+            bundles += [part for part in parts if part]
         else:
-            # Entries from before a storm that includes the alert must not be sent after it.
-            of_alert = []
-    return of_alert if all(old.is_unsent for old in of_alert) else []
-
-
-def _may_join(old: Message, new: Message) -> bool:
-    """
-    Return whether a newer entry may include a waiting one.
-
-    An edit stands for itself: what comes after it would leave the message wrong that it is to change. It is made anew
-    only by another of its kind that changes the same message, which each episode has of its own; and a correction is
-    needless where what it corrects was never sent.
-    """
-    if new.reason.is_edit and _episodes(old) != _episodes(new):
-        return False
-    if new.reason is NotifyReason.UPDATED:
-        return old.reason is NotifyReason.UPDATED
-    return not old.reason.is_edit or old.reason is new.reason
-
-
-def _episodes(message: Message) -> set[tuple[str, int]]:
-    return {(facts.fingerprint, facts.episode) for facts in message.alerts}
+            bundles += [[due] for due in of_rule]
+    return bundles + edits

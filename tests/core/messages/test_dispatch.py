@@ -18,8 +18,9 @@ from alertd.core.messages.dispatch import Decisions
 from alertd.core.messages.outbox import EntryState, OutboxEntry, delivery_key
 from alertd.core.rules.base import Rule
 from alertd.core.rules.rolling_spend import RollingSpend
+from alertd.notify.delivery.order import ready
 from tests.builders import rising_chart
-from tests.core.builders import CRITICAL, HOUR, NOW, dispatcher, entry, firing, move, rolling
+from tests.core.builders import CRITICAL, HOUR, NOW, dispatcher, firing, move, rolling
 
 ALL = Audience(default=("finops",), recipients={"finops": ("",), "mail": ("a@x.io", "b@x.io"), "oncall": ("",)})
 OTHER = rolling(name="other")
@@ -361,7 +362,42 @@ def test_fold_when_one_of_several_may_have_arrived_then_none_is_folded() -> None
 
 def test_fold_when_a_storm_is_new_then_it_takes_nothing_over() -> None:
     """Its list tells the alerts as they are now; what waits goes out before it."""
-    assert decide(begin(6), waiting=[waits(), entry(9)]).folded == {}
+    of_each = [waits(id=n, fingerprints=(m.after.fingerprint,)) for n, m in enumerate(begin(6), start=1)]
+    decisions = decide(begin(6), waiting=of_each)
+    assert [len(e.fingerprints) for e in decisions.entries] == [6]
+    assert decisions.folded == {}
+
+
+@pytest.mark.parametrize(
+    ("many", "waiting", "sizes"),
+    [
+        pytest.param(7, 1, [6, 1], id="one of them"),
+        pytest.param(14, 6, [8, 6], id="several of them: two messages"),
+        pytest.param(6, 4, [2, 4], id="most of them"),
+        pytest.param(5, 1, [1] * 5, id="too few for a storm"),
+    ],
+)
+def test_storm_when_some_of_its_alerts_wait_for_an_earlier_message_then_the_others_do_not(
+    many: int, waiting: int, sizes: list[int]
+) -> None:
+    """The answer to one message was lost, and an hour of waiting for it was one for everything bundled with it."""
+    moves = begin(many)
+    ahead = [
+        waits(id=n, fingerprints=(m.after.fingerprint,), state=EntryState.BLOCKED, unknowns=2, not_before=NOW + HOUR)
+        for n, m in enumerate(moves[:waiting], start=1)
+    ]
+    entries = decide(moves, waiting=ahead).entries
+    assert [len(e.fingerprints) for e in entries] == sizes
+    assert len({e.key for e in entries}) == len(entries)
+    (sent,) = ready([*ahead, *(replace(e, id=100 + n) for n, e in enumerate(entries))], NOW).values()
+    assert sent.id >= 100
+
+
+def test_storm_when_only_an_edit_waits_then_it_is_one() -> None:
+    """An edit changes a message that was sent before, whenever it is made."""
+    edit = waits()
+    edit = replace(edit, message=replace(edit.message, reason=NotifyReason.UPDATED))
+    assert [len(e.fingerprints) for e in decide(begin(6), waiting=[edit]).entries] == [6]
 
 
 def test_dispatch_when_repeated_with_another_clock_then_created_at_follows() -> None:
