@@ -161,9 +161,9 @@ class Oracle:
         is_clock_sure = self._is_clock_sure(now_s)
         if len(self._cycles) > self._checked + 1:
             # Their severity may have fallen and risen again, unseen; of what began unseen too, which receivers know.
-            open_ones = self._seen.keys() | self._inboxes.known_firing()
-            self._excuses.update(dict.fromkeys(open_ones, now_s))
-            self._inboxes.fallen.update(dict.fromkeys(open_ones, now_s))
+            unseen = dict.fromkeys(self._seen.keys() | self._inboxes.known_firing(), now_s)
+            self._excuses.update(unseen)
+            self._inboxes.note_unseen(unseen, self._cycles[self._checked][0] - UNSURE_S)
         self._excuses.update((who, end_s) for who, end_s in self._silenced.items() if end_s <= now_s)
         for text in self._inboxes.read(self._network, self._excuses, cuts, is_clock_sure=is_clock_sure):
             self._violate(now_s, "messages", text)

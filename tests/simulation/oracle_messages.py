@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -51,6 +51,8 @@ class Inboxes:
     known: dict[tuple[str, str], Known] = field(default_factory=dict)
     acknowledged: frozenset[str] = frozenset()
     """The fingerprints of what had been acknowledged when they were read before."""
+    unseen_since_s: float = 1e12
+    """Since when cycles were not looked at one by one: what began in them may have fallen and risen too."""
     fallen: dict[str, float] = field(default_factory=dict)
     """By fingerprint when an alert's severity was last seen to have fallen: its rise is news, acknowledged or not."""
     firing: list[tuple[Taken, dict[str, Any]]] = field(default_factory=list)
@@ -119,6 +121,7 @@ class Inboxes:
                 if one.thread is not None:
                     yield from self._check_thread(one, alert)
         self._read = len(network.taken)
+        self.unseen_since_s = 1e12
 
     def _check_thread(self, one: Taken, alert: dict[str, Any]) -> Iterator[str]:
         """Each life of an alert has a message of its own in Slack, and what follows is in its thread."""
@@ -139,6 +142,11 @@ class Inboxes:
             is_over = known is not None and known.status == "resolved" and known.starts_at == alert["startsAt"]
             if alert["status"] == "firing" and is_over:
                 yield f"{one.receiver}: a copy of the beginning came after the end: {_title(one)}"
+
+    def note_unseen(self, now_s: Mapping[str, float], since_s: float) -> None:
+        """Note that open alerts, by fingerprint, and all that began since an instant may have fallen unseen."""
+        self.fallen.update(now_s)
+        self.unseen_since_s = since_s
 
     def known_firing(self) -> set[str]:
         """Return the fingerprints of what some receiver was told fires, and was not told that it ended."""
@@ -191,6 +199,7 @@ class Inboxes:
             if now.severity == before.severity:
                 now.repeats = before.repeats + 1 if before.repeats is not None and not is_excused else None
             may_be_rise = self.fallen.get(alert["fingerprint"], -1e9) > before.at_s - 5 * HOUR_S
+            may_be_rise |= before.at_s > self.unseen_since_s
             is_excused |= may_be_rise or before.is_late or network.had_trouble(before.at_s - LATE_S, one.at_s)
             is_late = may_be_rise or network.had_trouble(before.at_s - LATE_S, one.at_s) or is_folded
             if alert["fingerprint"] in self.acknowledged and now.severity == before.severity and not is_late:

@@ -50,7 +50,7 @@ SAMPLE = (
 """A few bugs, of different kinds of world."""
 FAILED_ONCE = (
     *(300044, 300080, 300111, 300113, 300161, 300164, 300168, 310022),
-    *(320012, 320121, 320336, 321014, 321359, 321409, 321414, 321443, 321446, 321494),
+    *(320012, 320121, 320336, 321014, 321359, 321409, 321414, 320539, 321443, 321446, 321494),
     *(700007, 700060, 700121, 700164, 800017, 800037),
 )
 """Seeds of long runs: each was broken by a mistake of alertd or of the oracle that nothing else had shown."""
