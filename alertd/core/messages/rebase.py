@@ -45,10 +45,11 @@ def rebased_entry(entry: OutboxEntry, now: datetime) -> OutboxEntry:
     ahead = entry.created_at - now
     if ahead <= AHEAD or entry.state is EntryState.SENDING:
         return due_by(entry, now)
-    # Keep the wait intended when it was made.
+    # Keep the wait intended when it was made. A time before that is not dated by the clock that dated it.
+    is_ahead = entry.not_before >= entry.created_at
     after = replace(
         entry,
-        not_before=max(now, entry.not_before - ahead),
+        not_before=max(now, entry.not_before - ahead) if is_ahead else entry.not_before,
         first_attempt_at=no_later_if_any(entry.first_attempt_at, now),
         started_at=no_later_if_any(entry.started_at, now),
     )

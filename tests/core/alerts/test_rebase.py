@@ -112,13 +112,19 @@ def test_rebase_when_a_bill_was_seen_ahead_then_its_days_count_from_now() -> Non
             {"created_at": AHEAD, "not_before": AHEAD, **TRIED}, timedelta(), id="made and tried ahead: due now"
         ),
         pytest.param({"created_at": AHEAD, "not_before": AHEAD}, timedelta(), id="made ahead: due now"),
+        pytest.param(
+            {"created_at": AHEAD, "not_before": NOW + MINUTE, **TRIED}, MINUTE, id="made ahead, tried since: waits on"
+        ),
         pytest.param({"created_at": AHEAD, "not_before": AHEAD + HOUR}, HOUR, id="made ahead, to wait for an hour"),
     ],
 )
 def test_entry_when_dated_ahead_then_waits_as_long_as_it_was_meant_to(parts: dict[str, object], due: timedelta) -> None:
     """A notification that is due in 40 days is lost."""
     waiting = replace(entry(), **parts)  # type: ignore[arg-type]
-    assert rebased_entry(waiting, NOW).not_before - NOW == due
+    after = rebased_entry(waiting, NOW)
+    assert after.not_before - NOW == due
+    # Every poll asks again.
+    assert rebased_entry(after, NOW) == after
 
 
 def test_entry_when_being_sent_then_left_to_who_sends_it() -> None:
