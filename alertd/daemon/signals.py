@@ -11,7 +11,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Self
+from typing import Any, Self
 
 from alertd.log import get_logger, write_out
 
@@ -33,7 +33,7 @@ class Signals:
         self._on_overdue = on_overdue
         self._task = asyncio.current_task()
         self._is_watched = False
-        self._before: dict[signal.Signals, object] = {}
+        self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
         loop = asyncio.get_running_loop()
@@ -47,7 +47,7 @@ class Signals:
         loop = asyncio.get_running_loop()
         for number, before in self._before.items():
             loop.remove_signal_handler(number)
-            signal.signal(number, before)  # type: ignore[arg-type] # as it was returned
+            signal.signal(number, before)
 
     @contextmanager
     def watched(self, *, on_reload: Callable[[], None] | None = None) -> Iterator[None]:

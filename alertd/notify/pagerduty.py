@@ -120,21 +120,22 @@ def _trigger(message: Message, facts: AlertFacts, *, is_plain: bool) -> _Event:
         "billed_through": iso_instant(facts.as_of),
         "fingerprint": facts.fingerprint,
     }
+    payload: dict[str, object] = {
+        "summary": truncate(one_line(annotations.get("summary", facts.rule)) or facts.rule, _SUMMARY_LIMIT),
+        "source": f"alertd account {labels.get('account') or 'default'}",
+        "severity": facts.severity.label,
+        **{name: one_line(text) for name, text in about.items() if text},
+    }
     event: _Event = {
         "event_action": "trigger",
         "dedup_key": facts.fingerprint,
         "client": "alertd",
-        "payload": {
-            "summary": truncate(one_line(annotations.get("summary", facts.rule)) or facts.rule, _SUMMARY_LIMIT),
-            "source": f"alertd account {labels.get('account') or 'default'}",
-            "severity": facts.severity.label,
-            **{name: one_line(text) for name, text in about.items() if text},
-        },
+        "payload": payload,
     }
     if is_plain:
         return event
-    event["payload"] |= {  # type: ignore[operator] # a dictionary, made above
-        "custom_details": {name: truncate(one_line(text), _DETAIL_LIMIT) for name, text in details.items() if text}
+    payload["custom_details"] = {
+        name: truncate(one_line(text), _DETAIL_LIMIT) for name, text in details.items() if text
     }
     links = [{"href": link.url, "text": link.text} for link in message.links] if len(message.alerts) == 1 else []
     return event | ({"client_url": facts.url} if is_http_url(facts.url) else {}) | ({"links": links} if links else {})

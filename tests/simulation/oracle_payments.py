@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.simulation.oracle_seen import RANKS, Seen
 from tests.simulation.other_rules import LOW_BALANCE, OVERDUE, LowBalance, Overdue
-from tests.simulation.payments import PAGE, Listed
+from tests.simulation.payments import Listed
 from tests.simulation.plan import DAY_S, POLL_S, ApiTrouble, Invoice
 from tests.simulation.world import World
 
@@ -120,11 +120,9 @@ class PaymentsCheck:
             self._cents = balances[-1][1]
 
     def _note_doubt(self, read: list[Listed]) -> None:
-        for bill_id, phase, bill in self._told(read, read[-1].at_s):
+        for bill_id, phase, _ in self._told(read, read[-1].at_s):
+            # Of a new one `_first_shown_s` knows when it may have been filed first.
             known = self._bills.get(bill_id)
-            if known is None and bill is not None:
-                # Whether it was filed decides since when it is known.
-                continue
             if known is not None and known.doubtful_s is None and not phase.is_like(known.phases[-1]):
                 known.doubtful_s = phase.since_s
 
@@ -261,7 +259,7 @@ def _reads(pages: Iterable[Listed]) -> Iterator[list[Listed]]:
             continue
         known = {bill.bill_id for each in read for bill in each.bills}
         read.append(page)
-        if not {bill.bill_id for bill in page.bills} - known or len(page.bills) > PAGE:
+        if not {bill.bill_id for bill in page.bills} - known:
             yield read
             read = []
 

@@ -21,7 +21,7 @@ class Listed:
     first_month: str
     page: int
     bills: tuple[Invoice, ...]
-    """None on the page after the last."""
+    """Empty on the page after the last."""
 
 
 @dataclass(slots=True)

@@ -45,7 +45,7 @@ def rebased_entry(entry: OutboxEntry, now: datetime) -> OutboxEntry:
     ahead = entry.created_at - now
     if ahead <= AHEAD or entry.state is EntryState.SENDING:
         return due_by(entry, now)
-    # Keep the wait intended when it was made. A time before that is not dated by the clock that dated it.
+    # Keep the wait intended when it was made. If it is due before then, that was decided since, by the right clock.
     is_ahead = entry.not_before >= entry.created_at
     after = replace(
         entry,
